@@ -1,0 +1,236 @@
+# pimagefs: "make help" lists the targets.
+#
+# Every flavour (release, debug, asan, tsan, coverage, fuzz) has an object tree of its own below
+# build/, so none disturbs another. CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the user's.
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+DOCDIR ?= $(PREFIX)/share/doc/pimagefs
+UNITDIR ?= $(PREFIX)/lib/systemd/user
+DESTDIR ?=
+
+FLAVOUR ?= release
+MOUNT ?= $(HOME)/pimagefs-demo
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+
+, := ,
+quoted = '$(subst ','\'',$(1))'
+
+# --- what a flavour means
+
+OPTIMISE_release := -O2 -g
+OPTIMISE_debug := -Og -g3
+OPTIMISE_asan := -O1 -g -fno-omit-frame-pointer
+OPTIMISE_tsan := -O1 -g -fno-omit-frame-pointer
+OPTIMISE_coverage := -O0 -g
+OPTIMISE_fuzz := -O1 -g -fno-omit-frame-pointer
+
+HARDEN_CFLAGS ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_LDFLAGS ?= -pie -Wl,-z,relro,-z,now
+FLAVOUR_CFLAGS_release = $(HARDEN_CFLAGS)
+FLAVOUR_LDFLAGS_release = $(HARDEN_LDFLAGS)
+FLAVOUR_CFLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+# As a library of its own gcc's libubsan ignores log_path beside ASan's.
+FLAVOUR_LDFLAGS_asan = $(if $(findstring clang,$(CC)),,-static-libubsan)
+FLAVOUR_CFLAGS_tsan := -fsanitize=thread
+FLAVOUR_CFLAGS_coverage := --coverage
+FLAVOUR_CFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ifeq ($(FLAVOUR),fuzz)
+CC := clang
+endif
+ifeq ($(filter $(FLAVOUR),release debug asan tsan coverage fuzz),)
+$(error FLAVOUR=$(FLAVOUR): it is release, debug, asan, tsan, coverage or fuzz)
+endif
+
+CFLAGS ?= $(OPTIMISE_$(FLAVOUR))
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
+	$(if $(findstring clang,$(CC)),,-Wno-format-truncation) # cut texts are meant
+ifeq ($(DEVELOPER),1)
+WERROR := -Werror
+endif
+
+# Asked when first needed and then remembered: "make deps all" may have to install them first.
+PACKAGES := fuse3 libcurl jansson inih libuv sqlite3 libmicrohttpd libpng libcrypto
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$$(shell \
+	$$(PKG_CONFIG) --cflags $$(PACKAGES))))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(PACKAGES)))$(PKG_LIBS)
+
+ALL_CPPFLAGS = -Iinclude -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DPIMAGEFS_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(FLAVOUR_CFLAGS_$(FLAVOUR)) $(CFLAGS)
+ALL_LDFLAGS = $(FLAVOUR_CFLAGS_$(FLAVOUR)) $(FLAVOUR_LDFLAGS_$(FLAVOUR)) $(CFLAGS) $(LDFLAGS)
+TEST_CPPFLAGS := -Itests/lib -Itests -Isrc
+
+# --- what there is
+
+B := build/$(FLAVOUR)
+MAIN := src/app/main.c
+SRCS := $(sort $(wildcard src/*/*.c))
+LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SRCS)))
+TEST_LIB := $(sort $(wildcard tests/lib/*.c))
+UNIT := $(sort $(wildcard tests/unit/test_*.c))
+HELPERS := $(sort $(wildcard tests/mount/*.c tests/bench/*.c))
+FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+ALL_C := $(SRCS) $(TEST_LIB) $(UNIT) $(HELPERS) $(FUZZ) $(wildcard tests/fuzz/replay.c)
+
+UNIT_PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(UNIT))
+HELPER_PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(HELPERS))
+REPLAY_PROGRAMS := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/replay_%,$(FUZZ))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ))
+WRAP := $(if $(wildcard tests/lib/oom.c),$(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup))
+
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $@)
+
+# --- build
+
+all: $(B)/pimagefs ## build build/release/pimagefs
+
+$(B)/pimagefs: $(patsubst %.c,$(B)/%.o,$(MAIN)) $(B)/libpimagefs.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+$(B)/libpimagefs.a: $(LIB_OBJS)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(filter tests/%,$<),$(TEST_CPPFLAGS)) $(ALL_CFLAGS) $(WERROR) \
+		-MMD -MP -c -o $@ $<
+
+# Changed flags build anew.
+$(B)/flags: FORCE | build/deps
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quoted,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)) >$@.new; \
+		if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+build/deps: config/deps.sh
+	@config/deps.sh check build
+	@mkdir -p $(@D) && touch $@
+
+$(UNIT_PROGRAMS): $(B)/unit/%: $(B)/tests/unit/%.o $(patsubst %.c,$(B)/%.o,$(TEST_LIB)) $(B)/libpimagefs.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $^ $(PKG_LIBS) -lcmocka $(LDLIBS)
+
+$(HELPER_PROGRAMS): $(B)/%: $(B)/tests/%.o
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(LDLIBS)
+
+$(REPLAY_PROGRAMS): $(B)/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libpimagefs.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+$(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libpimagefs.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+unit-programs: $(UNIT_PROGRAMS) ; @:
+helper-programs: $(HELPER_PROGRAMS) ; @:
+replay-programs: $(REPLAY_PROGRAMS) ; @:
+fuzz-programs: $(FUZZ_PROGRAMS) ; @:
+
+-include $(patsubst %.c,$(B)/%.d,$(ALL_C))
+
+# --- use
+
+demo: deps-build ## mount the offline demo at $(MOUNT) and make a first picture
+	@$(MAKE) --no-print-directory all
+	@config/demo.sh $(call quoted,$(CURDIR)/$(B)/pimagefs) $(call quoted,$(MOUNT))
+
+bench: deps-tests ## measure latency and memory, beside a shell loop of curl
+	@$(MAKE) --no-print-directory all helper-programs
+	@tests/bench/bench.sh $(CURDIR)/$(B)
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)
+	install -m 755 $(B)/pimagefs $(DESTDIR)$(BINDIR)/pimagefs
+	install -m 644 README.md config/pimagefs.ini $(DESTDIR)$(DOCDIR)
+	sed -e 's|/usr/local/bin|$(BINDIR)|' -e 's|/usr/local/share/doc/pimagefs|$(DOCDIR)|' \
+		config/pimagefs.service >$(DESTDIR)$(UNITDIR)/pimagefs.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/pimagefs.service
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/pimagefs $(DESTDIR)$(UNITDIR)/pimagefs.service
+	rm -f $(DESTDIR)$(DOCDIR)/README.md $(DESTDIR)$(DOCDIR)/pimagefs.ini
+	-rmdir $(DESTDIR)$(DOCDIR)
+
+# --- test
+
+check: deps-tests ## build and run every test; the last line is the total
+	@DEVELOPER=1 tests/run $(FLAVOUR) unit mount fuzz
+
+check-unit: deps-tests ## the modules alone
+	@DEVELOPER=1 tests/run $(FLAVOUR) unit
+
+check-mount: deps-tests ## the program on a real mount
+	@DEVELOPER=1 tests/run $(FLAVOUR) mount
+
+check-fuzz: deps-tests ## replay the fuzzers' corpora
+	@DEVELOPER=1 tests/run $(FLAVOUR) fuzz
+
+asan ubsan: deps-tests ## all tests under AddressSanitizer and UBSan together
+	@tests/run asan unit mount fuzz
+
+tsan: deps-tests ## unit tests under ThreadSanitizer
+	@tests/run tsan unit
+
+valgrind: deps-tests deps-valgrind ## all tests under valgrind
+	@tests/run --valgrind debug unit mount
+
+coverage: deps-tests deps-coverage ## which lines the tests reach: build/coverage/html
+	@tests/run --coverage coverage unit mount fuzz
+
+fuzz: deps-fuzz ## fuzz each target for FUZZ_SECONDS (60)
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-programs
+	@tests/fuzz/fuzz.sh build/fuzz/fuzz $(or $(FUZZ_SECONDS),60)
+
+lint: deps-lint compile_commands.json ## style, layers, static analysis
+	@tests/lint/run
+
+format: ## lay out the C files anew, in place
+	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(wildcard include/pimagefs/*.h src/*/*.h tests/*/*.h)
+
+compile_commands.json: $(ALL_C) ## for editors and clang-tidy
+	@tests/lint/compdb \
+		$(call quoted,clang $(ALL_CPPFLAGS) $(TEST_CPPFLAGS) -std=c11) $(ALL_C) >$@
+
+# --- the rest
+
+deps: ## install the missing Debian packages
+	@config/deps.sh install build tests lint
+deps-build deps-tests deps-lint deps-valgrind deps-coverage deps-fuzz:
+	@config/deps.sh install $(sort build $(@:deps-%=%))
+deps-check: ## say which packages are missing to build
+	@config/deps.sh check build
+deps-check-tests:
+	@config/deps.sh check build tests lint
+
+dist: ## build/pimagefs-$(VERSION).tar.gz of what is committed
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=pimagefs-$(VERSION)/ -o build/pimagefs-$(VERSION).tar.gz HEAD
+
+clean: ## remove what was built
+	rm -rf build compile_commands.json
+
+help: ## this list
+	@echo 'pimagefs $(VERSION): make TARGET [V=1] [FLAVOUR=release|debug|asan|tsan|coverage]'
+	@sed -n 's/^\([a-z._ -]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		expand -t 26
+
+FORCE:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all check check-unit check-mount check-fuzz asan ubsan tsan valgrind coverage fuzz lint \
+	format demo bench install uninstall dist clean help deps deps-build deps-tests deps-lint \
+	deps-valgrind deps-coverage deps-fuzz deps-check deps-check-tests \
+	unit-programs helper-programs replay-programs fuzz-programs FORCE

@@ -1,0 +1,18 @@
+/* clock: the two clocks, and times as text. Layer 0. */
+#ifndef PIMAGEFS_CLOCK_H
+#define PIMAGEFS_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since some fixed moment; never goes back. */
+int64_t clock_mono_ms(void);
+/* Milliseconds since 1970 UTC; may jump. */
+int64_t clock_wall_ms(void);
+
+#define CLOCK_TEXT 25 /* "2026-11-22T14:15:03.123Z" and its NUL */
+/* RFC 3339 in UTC, with milliseconds. */
+void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT]);
+/* The reverse, for exactly that form; 0 or -EINVAL. */
+int clock_parse_rfc3339(const char *text, int64_t *wall_ms);
+
+#endif

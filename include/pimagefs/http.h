@@ -1,0 +1,84 @@
+/* http: HTTP calls on the loop; the only module that knows libcurl. Layer 1.
+ * One curl multi handle: connections are kept alive and shared, HTTP/2 where offered, TLS always checked. */
+#ifndef PIMAGEFS_HTTP_H
+#define PIMAGEFS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct http;
+struct http_transfer;
+
+struct http_settings {
+	int connect_timeout_s;
+	int idle_timeout_s; /* no byte for so long */
+	int timeout_s;      /* the whole call */
+	int max_connections; /* per host; 0: no limit */
+};
+
+/* How a call ended. What matters for a create is whether the service may have seen it. */
+enum http_outcome {
+	HTTP_ANSWERED,  /* a whole answer; status says what it is */
+	HTTP_NOT_SENT,  /* no connection, DNS, TLS: not one byte of the request left */
+	HTTP_NO_ANSWER, /* (part of) the request left, and no whole answer came: timeout, reset, stall */
+	HTTP_CUT,       /* an answer's body began and broke off */
+	HTTP_TOO_LARGE, /* over max_bytes */
+	HTTP_REFUSED,   /* we refused: scheme, private address, too many redirects, redirect to another host */
+	HTTP_SINK,      /* the sink returned an error: see sink_error */
+	HTTP_CLOSED,    /* http_cancel or http_free */
+};
+
+/* All texts are copied. Headers may hold the key: they are never logged and never follow a redirect off their host. */
+struct http_call {
+	const char *method; /* "GET" or "POST" */
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL at the end; or NULL */
+	const char *body;           /* or NULL */
+	size_t body_size;
+	bool once;          /* the body must never leave twice, also not by curl's own retry on a dead kept-alive connection */
+	bool follow;        /* follow up to 5 redirects (a GET without secrets: downloads). Otherwise a 3xx that stays on the
+	                     * same scheme, host and port is followed with the same method and body, any other is HTTP_REFUSED */
+	bool https_only;    /* refuse http:, also after a redirect. Other schemes are always refused */
+	bool public_only;   /* refuse to connect to loopback, private, link-local and other special addresses, at the socket
+	                     * (so that no DNS answer gets around it); with a proxy in the environment only literal addresses are checked */
+	size_t max_bytes;   /* of the answer's body */
+	int (*sink)(const void *bytes, size_t size, void *data); /* or NULL: the body is collected. 0 or a negative errno */
+	void *sink_data;    /* (sink gets only the body of a final 2xx; the body of any other status is collected up to 64 KiB) */
+};
+
+/* Valid only inside the callback. Texts are "" when unknown. */
+struct http_answer {
+	enum http_outcome outcome;
+	int status;
+	const char *body; /* NUL-terminated; empty if a sink took it */
+	size_t body_size;
+	int sink_error;
+	char content_type[128];
+	char retry_after[64];
+	char request_id[128]; /* X-Request-Id */
+	char reason[256];     /* for a person, without secrets */
+};
+
+typedef void (*http_done_fn)(const struct http_answer *answer, void *data);
+
+/* curl_global_init/cleanup are done here. 0 or -ENOMEM. */
+int http_new(struct http **out, uv_loop_t *loop, const struct http_settings *settings);
+/* Cancels what runs (each done is called with HTTP_CLOSED), then closes its uv handles: the loop must run on
+ * until they are closed; closed(data) is called when they are. Takes NULL (then closed is called at once). */
+void http_free(struct http *h, void (*closed)(void *data), void *data);
+/* Start a call. done is called exactly once, never before this returns. 0 or a negative errno (then done is never called).
+ * *out (may be NULL) is valid until done was called. */
+int http_start(struct http *h, const struct http_call *call, http_done_fn done, void *data, struct http_transfer **out);
+/* End it now; done is called with HTTP_CLOSED before this returns. */
+void http_cancel(struct http_transfer *t);
+/* Milliseconds until the moment that a Retry-After header names (seconds or HTTP date), 0..24 h; -1 if it says nothing usable. Pure. */
+int64_t http_retry_after_ms(const char *value, int64_t wall_now_ms);
+/* Append text percent-encoded as one path segment to out (a struct buf); 0 or -ENOMEM. */
+struct buf;
+int http_encode_segment(struct buf *out, const char *text);
+/* True if the URL's host is a loopback name or address (localhost, 127/8, ::1). */
+bool http_is_loopback(const char *url);
+
+#endif

@@ -1,0 +1,51 @@
+/* inbox: requests/, where the user writes: what each operation on its files and folders means. Layer 3.
+ * Everything returns 0 or a negative errno and is answered from memory; what must be durable goes through the ledger. */
+#ifndef PIMAGEFS_INBOX_H
+#define PIMAGEFS_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pimagefs/config.h"
+#include "pimagefs/engine.h"
+#include "pimagefs/ledger.h"
+#include "pimagefs/reqfile.h"
+#include "pimagefs/request.h"
+#include "pimagefs/tree.h"
+
+struct inbox;
+
+/* All stay the caller's and must outlive it; root is the node of requests/. 0 or -ENOMEM. */
+int inbox_new(struct inbox **out, struct node *root, const struct settings *settings,
+	      const struct request_rules *rules, struct engine *engine, struct ledger *ledger);
+/* The files themselves go with the tree's nodes (inbox_freed). Takes NULL. */
+void inbox_free(struct inbox *in);
+/* Folders and files as the store has them. After engine_load. 0 or a negative errno. */
+int inbox_load(struct inbox *in, struct store *store);
+/* For the tree: a NODE_REQUEST is about to go. */
+void inbox_freed(struct node *node);
+
+/* May this name be opened for writing now? -ENOSPC, -EROFS, ... Drafts always may. */
+int inbox_may_write(const struct inbox *in, const struct node *folder, const char *name);
+/* -EEXIST, -ENAMETOOLONG, -EINVAL, -ENOMEM and those of inbox_may_write. The node has no extra pin. */
+int inbox_create(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out);
+int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out);
+/* An open handle that may write comes and goes; release of the last one submits what has changed. */
+void inbox_open_writer(struct inbox *in, struct node *node);
+void inbox_release_writer(struct inbox *in, struct node *node);
+/* -EINVAL, -EILSEQ (the reason is then in status/), -EFBIG, -ENOMEM; nothing is written then. */
+int inbox_write(struct inbox *in, struct node *node, const void *bytes, size_t size, int64_t offset);
+int inbox_truncate(struct inbox *in, struct node *node, int64_t size);
+/* What is written so far is checked, registered and on its way to the disk: wait for ledger_after, then answer.
+ * -EINVAL, -EILSEQ, -ENOMEM. */
+int inbox_flush(struct inbox *in, struct node *node);
+int inbox_unlink(struct inbox *in, struct node *folder, const char *name);
+int inbox_rmdir(struct inbox *in, struct node *folder, const char *name);
+/* flags as renameat2(2); only RENAME_NOREPLACE. A draft that gets a proper name is submitted; a submitted one takes its id along. */
+int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct node *to, const char *to_name,
+		 unsigned flags);
+/* Mode, times or extended attributes have changed: store them. Never submits. 0 or -ENOMEM. */
+int inbox_touched(struct inbox *in, struct node *node);
+
+#endif

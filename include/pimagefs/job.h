@@ -1,0 +1,100 @@
+/* job: one request's life as data, and its legal moves as one constant table. Layer 1, pure. */
+#ifndef PIMAGEFS_JOB_H
+#define PIMAGEFS_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pimagefs/digest.h"
+#include "pimagefs/error.h"
+#include "pimagefs/list.h"
+#include "pimagefs/picture.h"
+
+enum job_state {
+	JOB_DRAFT,       /* known, its file still open */
+	JOB_INVALID,     /* refused here; never sent */
+	JOB_QUEUED,
+	JOB_CREATING,    /* the POST is (about to be) out */
+	JOB_PROCESSING,  /* has a prediction id */
+	JOB_DOWNLOADING, /* has a link */
+	JOB_READY,
+	JOB_FAILED,
+	JOB_CANCELLED,
+	JOB_HELD,        /* waits for a decision of the user */
+	JOB_STATES
+};
+
+enum job_event {
+	JOB_SUBMIT,   /* the last writer released */
+	JOB_REFUSE,   /* the check said no */
+	JOB_SEND,     /* its turn has come */
+	JOB_ACCEPTED, /* the service gave a prediction id */
+	JOB_POSTPONE, /* back to its place in the queue: 429, 5xx, no connection */
+	JOB_DONE,     /* the service gave a link */
+	JOB_RELINK,   /* the link is of no use: ask the service again */
+	JOB_STORED,   /* the picture is in the library */
+	JOB_FAIL,
+	JOB_CANCEL,
+	JOB_HOLD,
+	JOB_RETRY,    /* a new create */
+	JOB_RESUME,   /* the prediction exists: poll it again */
+	JOB_EVENTS
+};
+
+/* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
+struct job {
+	uint64_t number; /* the key; never used again */
+	uint64_t order;  /* of submission (of closing): the queue is sorted by it; 0: not yet submitted. Stored */
+	char *id;
+	enum job_state state;
+	bool current;   /* the id's names in images/ and status/ are this job's */
+	bool dismissed; /* its name in images/ was removed by the user */
+	bool prediction_over; /* the service said failed or cancelled, or we cancelled it: nothing left to resume */
+	char *prompt;
+	char *input;    /* the input object as it will be sent, JSON text; may hold hf_api_token */
+	bool has_seed;
+	int64_t seed;
+	char *prediction_id;
+	char *link;     /* of the picture; secret-free but not shown by default */
+	int64_t created_ms, submitted_ms, completed_ms; /* wall clock; 0: unknown */
+	unsigned attempts; /* creates sent */
+	unsigned polls;
+	double predict_time_s; /* negative: unknown */
+	double cost_usd;       /* negative: unknown */
+	char *picture_path;    /* relative to the library */
+	struct picture picture;
+	int64_t picture_bytes;
+	char sha256[DIGEST_HEX];
+	struct error *error; /* NULL: none */
+
+	/* The rest is the running program's. */
+	struct list link_in;  /* the engine's queue or active list */
+	struct list dirty_in; /* the ledger's */
+	int64_t due_ms;       /* monotonic: not before this is the next step taken */
+	int64_t since_ms;     /* monotonic: when its present phase began */
+	unsigned tries;       /* of the present step */
+	unsigned relinks;     /* dead links that were asked for anew */
+	void *call;           /* the engine's call in flight */
+	void *view;           /* the views' record */
+};
+
+/* NULL when out of memory. state is JOB_DRAFT, created_ms now_ms. */
+struct job *job_new(uint64_t number, const char *id, int64_t wall_now_ms);
+/* Wipes and frees; it must be in no list. Takes NULL. */
+void job_free(struct job *job);
+/* Make the move if the table has it: 0, or -EINVAL and nothing changed. */
+int job_move(struct job *job, enum job_event event);
+bool job_may(const struct job *job, enum job_event event);
+/* Not yet ended: draft, queued, creating, processing, downloading. (held and invalid wait for the user, not for us.) */
+bool job_pending(const struct job *job);
+/* Ended without a picture and may be asked again: failed, held, cancelled. */
+bool job_retryable(const struct job *job);
+const char *job_state_name(enum job_state state);
+/* JOB_STATES for an unknown name. */
+enum job_state job_state_of(const char *name);
+/* Replace a text by a copy; 0 or -ENOMEM (then unchanged). */
+int job_set_text(char **field, const char *text);
+/* Replace the error by a copy (NULL: none); 0 or -ENOMEM. */
+int job_set_error(struct job *job, const struct error *error);
+
+#endif

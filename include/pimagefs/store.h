@@ -1,0 +1,67 @@
+/* store: what must survive, in SQLite; all SQL is here. Layer 2.
+ * Every put and delete happens between store_begin and store_commit; nothing is durable before commit returned 0. */
+#ifndef PIMAGEFS_STORE_H
+#define PIMAGEFS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pimagefs/error.h"
+#include "pimagefs/job.h"
+
+struct store;
+
+/* A file of requests/. Pointers are borrowed for the call. */
+struct store_file {
+	uint64_t number; /* the key; never used again */
+	const char *path; /* below requests/ */
+	unsigned mode;
+	int64_t mtime_ns;
+	const char *text;
+	size_t size;
+	const void *xattrs;
+	size_t xattrs_size;
+	uint64_t job;  /* whose text this is; 0: none */
+	bool unsent;   /* has text that was flushed and never submitted */
+};
+
+struct store_folder {
+	const char *path;
+	unsigned mode;
+	int64_t mtime_ns;
+};
+
+/* Opens (or makes, 0600) FOLDER/pimagefs.db in WAL mode with synchronous=FULL and brings its schema up to date.
+ * 0; -EBUSY (another pimagefs holds the folder: an flock on FOLDER/lock, kept until store_close), -EIO/-ENOSPC/-EROFS/-EACCES,
+ * -EUCLEAN (damaged), -EPROTO (made by a newer pimagefs); err says it in words. Makes the folder (0700) if need be. */
+int store_open(struct store **out, const char *folder, struct error *err);
+void store_close(struct store *s);
+
+/* Each 0 or a negative errno (-ENOSPC, -EIO, -EROFS, -ENOMEM). After a failure: store_rollback. */
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+void store_rollback(struct store *s);
+
+int store_put_job(struct store *s, const struct job *job);
+int store_delete_job(struct store *s, uint64_t number);
+int store_put_file(struct store *s, const struct store_file *file);
+int store_delete_file(struct store *s, uint64_t number);
+int store_put_folder(struct store *s, const struct store_folder *folder);
+int store_delete_folder(struct store *s, const char *path);
+/* A create was sent at this moment. Prune forgets those before. */
+int store_add_create(struct store *s, int64_t wall_ms);
+int store_prune_creates(struct store *s, int64_t before_ms);
+/* Small facts by name ("paused"). value NULL deletes. */
+int store_put_fact(struct store *s, const char *name, const char *value);
+
+/* Reading, at start. fn returns 0 to go on; anything else ends it and is returned. Rows come in order of number, path or time. */
+int store_each_folder(struct store *s, int (*fn)(const struct store_folder *, void *), void *data);
+int store_each_file(struct store *s, int (*fn)(const struct store_file *, void *), void *data);
+/* The job is a new one that fn owns (its running part zero, its lists initialised). */
+int store_each_job(struct store *s, int (*fn)(struct job *, void *), void *data);
+int store_each_create(struct store *s, int (*fn)(int64_t wall_ms, void *), void *data);
+/* 0 and a text the caller frees, or -ENOENT. */
+int store_get_fact(struct store *s, const char *name, char **value);
+
+#endif

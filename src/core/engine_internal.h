@@ -1,0 +1,95 @@
+/* What the engine's own files share: engine.c (jobs and their names), queue.c (creates), watch.c (polls), fetch.c
+ * (downloads), recover.c (start), stats.c. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "pimagefs/engine.h"
+#include "pimagefs/map.h"
+#include "pimagefs/pace.h"
+
+#define ENGINE_BACKOFF_MS 500 /* the first pause after a failure; the last is api.retry_max */
+#define ENGINE_LATENCIES 256
+
+struct engine {
+	struct engine_ground on;
+	struct map *numbers;     /* all jobs */
+	struct map *currents;    /* by id */
+	struct map *predictions; /* by prediction id */
+	uint64_t last_number, last_order;
+	unsigned count[JOB_STATES];
+	struct list queue;  /* queued jobs, by order */
+	struct list active; /* creating, processing, downloading */
+	struct list loose;  /* flights without a job: cancels */
+
+	struct pace_window window;
+	struct pace_width width;
+	struct pace_poll poll;
+	bool started, paused, draining, freed;
+	struct error *stopped;  /* 401/403: why nothing is sent until a retry; NULL: all is well */
+	int64_t busy_until_ms;  /* monotonic; after a 429 */
+	int64_t quiet_until_ms; /* monotonic; after trouble */
+	unsigned trouble;       /* creates that failed in a row */
+	unsigned creating;      /* POSTs in flight or about to be */
+
+	uv_timer_t tick, grace;
+	unsigned open_handles;
+	void (*drained)(void *data);
+	void *drained_data;
+
+	/* for stats */
+	int64_t started_wall_ms;
+	int64_t latencies_ms[ENGINE_LATENCIES];
+	unsigned latencies;
+	uint64_t creates, polls, downloads, busy_answers;
+	double cost_usd;
+};
+
+/* One call in flight. job is NULL when nobody waits for the answer (a cancel). */
+struct flight {
+	struct list in; /* of loose */
+	struct engine *engine;
+	struct job *job;
+	struct api_call *call;
+	struct library_draft *draft; /* a download's */
+};
+
+/* Every change of a job's state goes through here: counts, ledger, listener. 0 or -EINVAL. */
+int engine_move(struct engine *e, struct job *job, enum job_event event);
+/* Anything else of a job that is stored or shown has changed. */
+void engine_touch(struct engine *e, struct job *job);
+/* The id's names in images/ and status/ become this job's. 0 or -ENOMEM. */
+int engine_make_current(struct engine *e, struct job *job);
+/* A job enters the tables; its state is counted. 0 or -ENOMEM. */
+int engine_adopt(struct engine *e, struct job *job);
+/* It ends without a picture. event is JOB_FAIL, JOB_HOLD or JOB_CANCEL. */
+void engine_end(struct engine *e, struct job *job, enum job_event event, const struct error *error);
+void engine_note_prediction(struct engine *e, struct job *job);
+
+/* Look at everything that is due, and set the timer for the next. Cheap; called after each change. */
+void engine_turn(struct engine *e);
+/* Due at this moment, for the timer. */
+void engine_due(int64_t *next, int64_t at);
+
+struct flight *flight_new(struct engine *e, struct job *job);
+/* Take the job off the flight, end the call. The flight is gone afterwards. */
+void flight_stop(struct job *job);
+/* The answer is here: the flight is freed, its job returned (NULL: nobody waits). */
+struct job *flight_land(struct flight *f);
+int64_t engine_backoff(const struct engine *e, unsigned tries);
+/* 401/403: hold what is queued and send nothing more. */
+void engine_stop_queue(struct engine *e, const struct error *error);
+/* 429: nothing is created for a while, and fewer at once. */
+void engine_busy(struct engine *e, const struct api_answer *answer);
+
+/* queue.c */
+void queue_insert(struct engine *e, struct job *job);
+void queue_pump(struct engine *e, int64_t now, int64_t *next);
+/* watch.c */
+void watch_begin(struct engine *e, struct job *job);
+void watch_step(struct engine *e, struct job *job);
+void watch_cancel_at_service(struct engine *e, struct job *job);
+/* fetch.c */
+void fetch_begin(struct engine *e, struct job *job);
+void fetch_step(struct engine *e, struct job *job);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * Polling: from a prediction id to a link, a failure, or the deadline.
+ *
+ * Happy path: watch_begin sets the first ask from what earlier predictions took; each step asks once; success brings the
+ * link, teaches the schedule, and hands the job to fetch.c.
+ *
+ * Failures: trouble and no connection are asked again with backoff, without an end before the deadline, for the
+ * prediction is paid for; time in which the service could not be reached does not count (api.offline = wait). 404 may be
+ * lag: a few short tries. Past the deadline the prediction is cancelled at the service.
+ *
+ * On close the poll is dropped; the next start asks again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_internal.h"
+#include "pimagefs/clock.h"
+#include "pimagefs/log.h"
+
+#define UNKNOWN_TRIES 4 /* 404s in a row that may still be lag */
+
+void watch_begin(struct engine *e, struct job *job)
+{
+	if (!list_linked(&job->link_in))
+		list_append(&e->active, &job->link_in);
+	job->tries = 0;
+	job->since_ms = clock_mono_ms();
+	job->due_ms = job->since_ms + pace_poll_delay(&e->poll, 0);
+}
+
+static void on_cancelled(const struct api_answer *a, void *data)
+{
+	if (a->verdict != API_DONE && a->verdict != API_CLOSED)
+		log_debug("cancel at the service: %s", a->error.message);
+	flight_land(data);
+}
+
+void watch_cancel_at_service(struct engine *e, struct job *job)
+{
+	struct flight *f = flight_new(e, NULL);
+
+	job->prediction_over = true;
+	if (!f)
+		return;
+	if (e->on.ops->cancel(e->on.api, job->prediction_id, on_cancelled, f, &f->call) < 0)
+		flight_land(f);
+}
+
+static void again(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	int64_t pause = engine_backoff(e, job->tries);
+
+	if (job->tries < 16)
+		job->tries++;
+	if (a->retry_after_ms > pause)
+		pause = a->retry_after_ms;
+	job->due_ms = clock_mono_ms() + pause;
+	if (a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT)
+		job->since_ms += pause; /* time without the service does not count */
+}
+
+static void on_done(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	job->predict_time_s = a->predict_time_s;
+	job->cost_usd = a->cost_usd;
+	if (a->cost_usd > 0)
+		e->cost_usd += a->cost_usd;
+	if (a->predict_time_s >= 0)
+		pace_poll_learn(&e->poll, (int64_t)(a->predict_time_s * 1000));
+	else
+		pace_poll_learn(&e->poll, clock_mono_ms() - job->since_ms);
+	pace_width_success(&e->width);
+	if (job_set_text(&job->link, a->link) < 0) {
+		again(e, job, a);
+		return;
+	}
+	engine_move(e, job, JOB_DONE);
+	fetch_begin(e, job);
+}
+
+static void on_unknown(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	if (job->tries < UNKNOWN_TRIES) {
+		again(e, job, a);
+		return;
+	}
+	job->prediction_over = true;
+	engine_end(e, job, JOB_FAIL, &a->error);
+}
+
+static void on_answer(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	switch (a->verdict) {
+	case API_PENDING:
+		job->tries = 0;
+		job->due_ms = clock_mono_ms() + pace_poll_delay(&e->poll, clock_mono_ms() - job->since_ms);
+		break;
+	case API_DONE:
+		on_done(e, job, a);
+		break;
+	case API_FAILED:
+		job->prediction_over = true;
+		engine_end(e, job, JOB_FAIL, &a->error);
+		break;
+	case API_ENDED:
+		job->prediction_over = true;
+		engine_end(e, job, JOB_CANCEL, &a->error);
+		break;
+	case API_UNKNOWN:
+		on_unknown(e, job, a);
+		break;
+	case API_AUTH:
+		engine_end(e, job, JOB_HOLD, &a->error);
+		engine_stop_queue(e, &a->error);
+		break;
+	case API_BUSY:
+		engine_busy(e, a);
+		job->due_ms = e->busy_until_ms;
+		break;
+	case API_REFUSED:
+		if (job->tries >= (unsigned)e->on.settings->api.retries) {
+			engine_end(e, job, JOB_FAIL, &a->error);
+			break;
+		}
+		again(e, job, a);
+		break;
+	default:
+		again(e, job, a);
+	}
+}
+
+static void on_polled(const struct api_answer *a, void *data)
+{
+	struct flight *f = data;
+	struct engine *e = f->engine;
+	struct job *job = flight_land(f);
+
+	if (!job || a->verdict == API_CLOSED)
+		return;
+	on_answer(e, job, a);
+	engine_turn(e);
+}
+
+static void give_up(struct engine *e, struct job *job)
+{
+	struct error why;
+
+	error_set(&why, ERROR_TIMEOUT, "the service has not finished this prediction within %d s (setting poll.deadline)",
+		  e->on.settings->poll.deadline_s);
+	error_hint(&why, "to ask for it anew: echo 'retry %s' > control/ctl", job->id);
+	watch_cancel_at_service(e, job);
+	engine_end(e, job, JOB_FAIL, &why);
+}
+
+void watch_step(struct engine *e, struct job *job)
+{
+	int64_t now = clock_mono_ms(), deadline = job->since_ms + e->on.settings->poll.deadline_s * 1000LL;
+	struct flight *f;
+
+	if (now >= deadline) {
+		give_up(e, job);
+		return;
+	}
+	f = flight_new(e, job);
+	if (!f || e->on.ops->poll(e->on.api, job->prediction_id, on_polled, f, &f->call) < 0) {
+		if (f)
+			flight_land(f);
+		job->due_ms = now + ENGINE_BACKOFF_MS;
+		return;
+	}
+	job->polls++;
+	e->polls++;
+}

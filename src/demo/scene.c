@@ -1,0 +1,409 @@
+/*
+ * scene: reads a prompt as a landscape painter on a postcard would: a few words set the hour, the place,
+ * the weather and the colour, and everything that the words leave open is thrown by dice that the prompt
+ * and the seed have loaded. So a prompt's pictures are kin, and each seed is another day.
+ *
+ * Happy path: scene_plan walks over the words, looks each up in the table, then fills the gaps. Any text
+ * is fine, none is needed. Nothing fails, nothing is held.
+ */
+#include "scene.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "pimagefs/rng.h"
+
+enum trait { TRAIT_MOOD, TRAIT_PLACE, TRAIT_SUBJECT, TRAIT_COLOUR, TRAIT_SNOW, TRAIT_RAIN, TRAIT_STARS, TRAIT_MOON,
+	     TRAIT_FLOWERS, TRAIT_CLOUDS };
+
+struct word {
+	const char *text;
+	enum trait trait;
+	uint32_t value;
+};
+
+static const struct word words[] = {
+	{ "dawn", TRAIT_MOOD, MOOD_DAWN },
+	{ "morning", TRAIT_MOOD, MOOD_DAWN },
+	{ "sunrise", TRAIT_MOOD, MOOD_DAWN },
+	{ "noon", TRAIT_MOOD, MOOD_NOON },
+	{ "day", TRAIT_MOOD, MOOD_NOON },
+	{ "sunny", TRAIT_MOOD, MOOD_NOON },
+	{ "summer", TRAIT_MOOD, MOOD_NOON },
+	{ "golden", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "gold", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "autumn", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "afternoon", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "warm", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "sunset", TRAIT_MOOD, MOOD_SUNSET },
+	{ "evening", TRAIT_MOOD, MOOD_SUNSET },
+	{ "fire", TRAIT_MOOD, MOOD_SUNSET },
+	{ "dusk", TRAIT_MOOD, MOOD_DUSK },
+	{ "twilight", TRAIT_MOOD, MOOD_DUSK },
+	{ "neon", TRAIT_MOOD, MOOD_DUSK },
+	{ "night", TRAIT_MOOD, MOOD_NIGHT },
+	{ "midnight", TRAIT_MOOD, MOOD_NIGHT },
+	{ "dark", TRAIT_MOOD, MOOD_NIGHT },
+	{ "space", TRAIT_MOOD, MOOD_NIGHT },
+	{ "galaxy", TRAIT_MOOD, MOOD_NIGHT },
+	{ "aurora", TRAIT_MOOD, MOOD_AURORA },
+	{ "northern", TRAIT_MOOD, MOOD_AURORA },
+	{ "magic", TRAIT_MOOD, MOOD_AURORA },
+	{ "mist", TRAIT_MOOD, MOOD_MIST },
+	{ "misty", TRAIT_MOOD, MOOD_MIST },
+	{ "fog", TRAIT_MOOD, MOOD_MIST },
+	{ "foggy", TRAIT_MOOD, MOOD_MIST },
+	{ "storm", TRAIT_MOOD, MOOD_STORM },
+	{ "stormy", TRAIT_MOOD, MOOD_STORM },
+	{ "mountain", TRAIT_PLACE, PLACE_MOUNTAINS },
+	{ "peak", TRAIT_PLACE, PLACE_MOUNTAINS },
+	{ "alp", TRAIT_PLACE, PLACE_MOUNTAINS },
+	{ "volcano", TRAIT_PLACE, PLACE_MOUNTAINS },
+	{ "lake", TRAIT_PLACE, PLACE_LAKE },
+	{ "river", TRAIT_PLACE, PLACE_LAKE },
+	{ "fjord", TRAIT_PLACE, PLACE_LAKE },
+	{ "sea", TRAIT_PLACE, PLACE_SEA },
+	{ "ocean", TRAIT_PLACE, PLACE_SEA },
+	{ "beach", TRAIT_PLACE, PLACE_SEA },
+	{ "coast", TRAIT_PLACE, PLACE_SEA },
+	{ "island", TRAIT_PLACE, PLACE_SEA },
+	{ "harbour", TRAIT_PLACE, PLACE_SEA },
+	{ "hill", TRAIT_PLACE, PLACE_HILLS },
+	{ "meadow", TRAIT_PLACE, PLACE_HILLS },
+	{ "field", TRAIT_PLACE, PLACE_HILLS },
+	{ "forest", TRAIT_PLACE, PLACE_FOREST },
+	{ "wood", TRAIT_PLACE, PLACE_FOREST },
+	{ "jungle", TRAIT_PLACE, PLACE_FOREST },
+	{ "desert", TRAIT_PLACE, PLACE_DESERT },
+	{ "dune", TRAIT_PLACE, PLACE_DESERT },
+	{ "sand", TRAIT_PLACE, PLACE_DESERT },
+	{ "mars", TRAIT_PLACE, PLACE_DESERT },
+	{ "city", TRAIT_PLACE, PLACE_CITY },
+	{ "town", TRAIT_PLACE, PLACE_CITY },
+	{ "street", TRAIT_PLACE, PLACE_CITY },
+	{ "skyline", TRAIT_PLACE, PLACE_CITY },
+	{ "skyscraper", TRAIT_PLACE, PLACE_CITY },
+	{ "fox", TRAIT_SUBJECT, SUBJECT_FOX },
+	{ "cat", TRAIT_SUBJECT, SUBJECT_CAT },
+	{ "kitten", TRAIT_SUBJECT, SUBJECT_CAT },
+	{ "tabby", TRAIT_SUBJECT, SUBJECT_CAT },
+	{ "deer", TRAIT_SUBJECT, SUBJECT_DEER },
+	{ "stag", TRAIT_SUBJECT, SUBJECT_DEER },
+	{ "wolf", TRAIT_SUBJECT, SUBJECT_WOLF },
+	{ "dog", TRAIT_SUBJECT, SUBJECT_WOLF },
+	{ "boat", TRAIT_SUBJECT, SUBJECT_BOAT },
+	{ "ship", TRAIT_SUBJECT, SUBJECT_BOAT },
+	{ "sail", TRAIT_SUBJECT, SUBJECT_BOAT },
+	{ "lighthouse", TRAIT_SUBJECT, SUBJECT_LIGHTHOUSE },
+	{ "house", TRAIT_SUBJECT, SUBJECT_CABIN },
+	{ "cabin", TRAIT_SUBJECT, SUBJECT_CABIN },
+	{ "cottage", TRAIT_SUBJECT, SUBJECT_CABIN },
+	{ "balloon", TRAIT_SUBJECT, SUBJECT_BALLOON },
+	{ "person", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "man", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "woman", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "girl", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "boy", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "hiker", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "tree", TRAIT_SUBJECT, SUBJECT_TREE },
+	{ "oak", TRAIT_SUBJECT, SUBJECT_TREE },
+	{ "red", TRAIT_COLOUR, 0xd0302a },
+	{ "scarlet", TRAIT_COLOUR, 0xd0302a },
+	{ "crimson", TRAIT_COLOUR, 0xb01f35 },
+	{ "orange", TRAIT_COLOUR, 0xee8126 },
+	{ "amber", TRAIT_COLOUR, 0xf0a030 },
+	{ "yellow", TRAIT_COLOUR, 0xf2d04a },
+	{ "lime", TRAIT_COLOUR, 0x9fd04a },
+	{ "green", TRAIT_COLOUR, 0x3f9f55 },
+	{ "emerald", TRAIT_COLOUR, 0x1f9f6a },
+	{ "teal", TRAIT_COLOUR, 0x1f9a98 },
+	{ "turquoise", TRAIT_COLOUR, 0x36b8b0 },
+	{ "cyan", TRAIT_COLOUR, 0x3fc4d8 },
+	{ "blue", TRAIT_COLOUR, 0x2f6fd6 },
+	{ "azure", TRAIT_COLOUR, 0x4a94e0 },
+	{ "indigo", TRAIT_COLOUR, 0x4a4ac0 },
+	{ "violet", TRAIT_COLOUR, 0x8450cc },
+	{ "purple", TRAIT_COLOUR, 0x8a48c8 },
+	{ "lavender", TRAIT_COLOUR, 0xa58ae0 },
+	{ "magenta", TRAIT_COLOUR, 0xd0389a },
+	{ "pink", TRAIT_COLOUR, 0xf07aa8 },
+	{ "rose", TRAIT_COLOUR, 0xe8708c },
+	{ "cherry", TRAIT_COLOUR, 0xf07aa8 },
+	{ "brown", TRAIT_COLOUR, 0x8a5a34 },
+	{ "sepia", TRAIT_COLOUR, 0x9a7448 },
+	{ "grey", TRAIT_COLOUR, 0x888888 },
+	{ "gray", TRAIT_COLOUR, 0x888888 },
+	{ "silver", TRAIT_COLOUR, 0xaab0b8 },
+	{ "monochrome", TRAIT_COLOUR, 0x888888 },
+	{ "snow", TRAIT_SNOW, 0 },
+	{ "snowy", TRAIT_SNOW, 0 },
+	{ "winter", TRAIT_SNOW, 0 },
+	{ "ice", TRAIT_SNOW, 0 },
+	{ "arctic", TRAIT_SNOW, 0 },
+	{ "rain", TRAIT_RAIN, 0 },
+	{ "rainy", TRAIT_RAIN, 0 },
+	{ "star", TRAIT_STARS, 0 },
+	{ "starry", TRAIT_STARS, 0 },
+	{ "moon", TRAIT_MOON, 0 },
+	{ "moonlight", TRAIT_MOON, 0 },
+	{ "flower", TRAIT_FLOWERS, 0 },
+	{ "poppy", TRAIT_FLOWERS, 0 },
+	{ "tulip", TRAIT_FLOWERS, 0 },
+	{ "spring", TRAIT_FLOWERS, 0 },
+	{ "blossom", TRAIT_FLOWERS, 0 },
+	{ "cloud", TRAIT_CLOUDS, 0 },
+	{ "cloudy", TRAIT_CLOUDS, 0 },
+};
+
+struct palette {
+	uint32_t sky[4]; /* zenith to horizon */
+	uint32_t light, haze, near, land;
+};
+
+static const struct palette palettes[MOODS] = {
+	[MOOD_DAWN] = { { 0x4a6796, 0x97a3c8, 0xf0c0b6, 0xffe4c6 }, 0xfff0d2, 0xd3b4bd, 0x232b48, 0x4c5b62 },
+	[MOOD_NOON] = { { 0x2468ad, 0x5a9dd4, 0xa3cfea, 0xe8f4f2 }, 0xfffbe8, 0xa8c8da, 0x16393c, 0x4f7f52 },
+	[MOOD_GOLDEN] = { { 0x4d6291, 0xa98f94, 0xf4b469, 0xffe1a0 }, 0xfff0bd, 0xdea878, 0x2c1b24, 0x7a5b36 },
+	[MOOD_SUNSET] = { { 0x262654, 0x77396f, 0xe2605a, 0xffb765 }, 0xffe09a, 0xbb566a, 0x170f2b, 0x543548 },
+	[MOOD_DUSK] = { { 0x141a3e, 0x38386f, 0x8a5f96, 0xe4a5a2 }, 0xffe3d6, 0x75648f, 0x0e0f26, 0x34395a },
+	[MOOD_NIGHT] = { { 0x060a1c, 0x0d1836, 0x1b2f5c, 0x3a557f }, 0xf3eedb, 0x2e466f, 0x050813, 0x1a2a44 },
+	[MOOD_AURORA] = { { 0x050a19, 0x08182c, 0x0f3140, 0x1f5b5b }, 0xdff5ea, 0x1d4a55, 0x03070d, 0x14323a },
+	[MOOD_MIST] = { { 0x94a9b8, 0xb6c6cd, 0xd7dedb, 0xf0ece2 }, 0xfffaf0, 0xcdd5d4, 0x2c3c46, 0x6a7d74 },
+	[MOOD_STORM] = { { 0x262e39, 0x434f5d, 0x75848f, 0xc0c2b8 }, 0xf2eedf, 0x7c8a94, 0x141b22, 0x46544f },
+};
+
+float scene_roll(struct scene *s)
+{
+	return (float)(rng_next(&s->dice) >> 40) * (1.0f / 16777216.0f);
+}
+
+float scene_between(struct scene *s, float from, float to)
+{
+	return lerp(from, to, scene_roll(s));
+}
+
+/* What the words said; -1 and 0 mean that they did not say it. */
+struct reading {
+	int mood, place;
+	uint32_t colours[2];
+	int n_colours;
+};
+
+static void take_word(struct scene *s, struct reading *r, const struct word *w)
+{
+	switch (w->trait) {
+	case TRAIT_MOOD:
+		r->mood = r->mood < 0 ? (int)w->value : r->mood;
+		break;
+	case TRAIT_PLACE:
+		r->place = r->place < 0 ? (int)w->value : r->place;
+		break;
+	case TRAIT_SUBJECT:
+		s->subject = s->subject == SUBJECT_NONE ? (enum subject)w->value : s->subject;
+		break;
+	case TRAIT_COLOUR:
+		if (r->n_colours < 2)
+			r->colours[r->n_colours++] = w->value;
+		break;
+	case TRAIT_SNOW:
+		s->snow = true;
+		break;
+	case TRAIT_RAIN:
+		s->rain = true;
+		break;
+	case TRAIT_STARS:
+		s->stars = true;
+		break;
+	case TRAIT_MOON:
+		s->moon = true;
+		break;
+	case TRAIT_FLOWERS:
+		s->flowers = true;
+		break;
+	case TRAIT_CLOUDS:
+		s->clouds = 0.9f;
+		break;
+	}
+}
+
+static bool same_word(const char *word, size_t size, const char *known)
+{
+	size_t n = strlen(known);
+
+	return !strncmp(word, known, n) && (size == n || (size == n + 1 && word[n] == 's'));
+}
+
+static void look_up(struct scene *s, struct reading *r, const char *word, size_t size)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (size >= strlen(words[i].text) && same_word(word, size, words[i].text)) {
+			take_word(s, r, &words[i]);
+			return;
+		}
+	}
+}
+
+static void read_words(struct scene *s, struct reading *r, const char *text)
+{
+	char word[24];
+	size_t size = 0;
+
+	for (;; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 128 && isalpha(c)) {
+			if (size < sizeof(word))
+				word[size++] = (char)tolower(c);
+			continue;
+		}
+		if (size)
+			look_up(s, r, word, size);
+		size = 0;
+		if (!c)
+			return;
+	}
+}
+
+static enum mood pick_mood(struct scene *s, const struct reading *r)
+{
+	static const enum mood warm[] = { MOOD_GOLDEN, MOOD_SUNSET, MOOD_GOLDEN, MOOD_DAWN };
+	static const enum mood cool[] = { MOOD_DUSK, MOOD_NIGHT, MOOD_MIST, MOOD_NOON };
+	static const enum mood winter[] = { MOOD_DAWN, MOOD_DUSK, MOOD_GOLDEN, MOOD_NOON };
+	static const enum mood any[] = { MOOD_DAWN, MOOD_GOLDEN, MOOD_SUNSET, MOOD_DUSK, MOOD_NIGHT, MOOD_NOON,
+					 MOOD_DAWN, MOOD_GOLDEN, MOOD_AURORA, MOOD_MIST };
+	float roll = scene_roll(s);
+
+	if (r->mood >= 0)
+		return (enum mood)r->mood;
+	if (s->stars || s->moon)
+		return MOOD_NIGHT;
+	if (s->rain)
+		return MOOD_STORM;
+	if (r->n_colours) {
+		struct rgb c = rgb_hex(r->colours[0]);
+
+		return (c.r > c.b ? warm : cool)[(int)(roll * 3.99f)];
+	}
+	if (s->snow)
+		return winter[(int)(roll * 3.99f)];
+	return any[(int)(roll * 9.99f)];
+}
+
+static enum place pick_place(struct scene *s, const struct reading *r)
+{
+	static const enum place any[] = { PLACE_MOUNTAINS, PLACE_LAKE, PLACE_LAKE, PLACE_SEA,
+					  PLACE_HILLS, PLACE_FOREST, PLACE_MOUNTAINS };
+	static const enum place wild[] = { PLACE_FOREST, PLACE_HILLS, PLACE_MOUNTAINS };
+	float roll = scene_roll(s);
+
+	if (r->place >= 0)
+		return (enum place)r->place;
+	if (s->flowers)
+		return PLACE_HILLS;
+	switch (s->subject) {
+	case SUBJECT_BOAT:
+		return roll < 0.5f ? PLACE_SEA : PLACE_LAKE;
+	case SUBJECT_LIGHTHOUSE:
+		return PLACE_SEA;
+	case SUBJECT_FOX:
+	case SUBJECT_DEER:
+	case SUBJECT_WOLF:
+	case SUBJECT_CABIN:
+	case SUBJECT_TREE:
+		return wild[(int)(roll * 2.99f)];
+	default:
+		return any[(int)(roll * 6.99f)];
+	}
+}
+
+static void tint(struct scene *s, const struct reading *r)
+{
+	float strength = r->mood >= 0 ? 0.34f : 0.62f;
+	struct rgb first = rgb_hex(r->colours[0]), second = rgb_hex(r->colours[r->n_colours - 1]);
+
+	for (int i = 0; i < 4; i++)
+		s->sky[i] = rgb_tint(s->sky[i], i < 2 ? first : second, strength);
+	s->light = rgb_tint(s->light, second, strength * 0.5f);
+	s->haze = rgb_tint(s->haze, first, strength);
+	s->near = rgb_tint(s->near, first, strength);
+	s->land = rgb_tint(s->land, first, s->snow ? strength * 0.35f : strength);
+}
+
+static void lay_palette(struct scene *s, const struct reading *r)
+{
+	const struct palette *p = &palettes[s->mood];
+
+	for (int i = 0; i < 4; i++)
+		s->sky[i] = rgb_hex(p->sky[i]);
+	s->light = rgb_hex(p->light);
+	s->haze = rgb_hex(p->haze);
+	s->near = rgb_hex(p->near);
+	s->land = rgb_hex(p->land);
+	if (s->place == PLACE_DESERT)
+		s->land = rgb_blend(s->land, rgb_hex(0xc98b52), 0.6f);
+	if (s->snow)
+		s->land = rgb_blend(rgb_blend(s->sky[1], s->haze, 0.5f), rgb_hex(0xf4f8ff), 0.62f);
+	if (r->n_colours)
+		tint(s, r);
+}
+
+static bool is_dark(enum mood mood)
+{
+	return mood == MOOD_NIGHT || mood == MOOD_AURORA;
+}
+
+/* The sun stands where its hour puts it, and to one side of the middle, as the eye likes it. */
+static void place_sun(struct scene *s, const struct painter_ask *ask)
+{
+	static const float heights[MOODS] = { 0.13f, 0.72f, 0.16f, 0.06f, 0.05f, 0.66f, 0.75f, 0.42f, 0.5f };
+	float side = scene_between(s, 0.60f, 0.74f), h = heights[s->mood] * scene_between(s, 0.85f, 1.15f);
+
+	if (scene_roll(s) < 0.5f)
+		side = 1 - side;
+	s->sun.x = side * (float)ask->width;
+	s->sun.y = s->horizon * (1 - h);
+	s->sun_radius = s->unit * scene_between(s, 0.040f, 0.060f);
+	if (is_dark(s->mood) || s->mood == MOOD_DUSK)
+		s->moon = s->mood != MOOD_DUSK || s->moon;
+	else if (s->moon)
+		s->stars = true;
+}
+
+static uint64_t load_dice(const struct painter_ask *ask)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (const char *p = ask->prompt; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+	return h ^ ((uint64_t)ask->seed * 0x9e3779b97f4a7c15u);
+}
+
+void scene_plan(struct scene *s, const struct painter_ask *ask)
+{
+	static const uint32_t furs[SUBJECTS] = { 0x6a5a50, 0xd0662c, 0x8a6a50, 0x8a6242, 0x6a6468, 0x6a5a50,
+						 0xc8402f, 0x80502f, 0xd8513c, 0x4a4450, 0x4f7a3c };
+	static const float horizons[PLACES] = { 0.66f, 0.60f, 0.56f, 0.58f, 0.66f, 0.58f, 0.66f };
+	struct reading r = { .mood = -1, .place = -1 };
+	float clouds;
+
+	memset(s, 0, sizeof(*s));
+	s->dice = load_dice(ask);
+	s->seed = (uint32_t)(rng_next(&s->dice) >> 32);
+	read_words(s, &r, ask->prompt);
+	s->mood = pick_mood(s, &r);
+	s->place = pick_place(s, &r);
+	s->water = s->place == PLACE_LAKE || s->place == PLACE_SEA || s->place == PLACE_CITY;
+	s->unit = (float)(ask->width < ask->height ? ask->width : ask->height);
+	s->horizon = horizons[s->place] * (float)ask->height;
+	clouds = scene_between(s, 0.15f, 0.75f);
+	if (s->mood == MOOD_STORM)
+		clouds = 0.95f;
+	s->clouds = fmaxf(s->clouds, is_dark(s->mood) ? clouds * 0.35f : clouds);
+	lay_palette(s, &r);
+	place_sun(s, ask);
+	s->stars = s->stars || is_dark(s->mood) || s->mood == MOOD_DUSK;
+	s->subject_ink = rgb_hex(furs[s->subject]);
+	if (r.n_colours)
+		s->subject_ink = rgb_blend(s->subject_ink, rgb_hex(r.colours[0]), 0.5f);
+}

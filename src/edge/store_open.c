@@ -1,0 +1,290 @@
+/* store_open: one SQLite database in one folder, held by one process.
+ * Happy path: make and lock the folder, open the database in WAL mode, bring its schema up to date,
+ * and note the fact "open" in it.
+ * Failures: each is told in words; whatever was taken is given back. Who finds "open" there follows
+ * a process that was killed, or a machine that lost power, and checks the whole database once.
+ * On close: an open transaction is rolled back, "open" goes, SQLite empties its log into the
+ * database, and the lock falls last. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pimagefs/folder.h"
+#include "store_internal.h"
+
+#define LOCK_FILE "lock"
+#define DATABASE_FILE "pimagefs.db"
+#define FACT_OPEN "open"
+
+/* Each brings the schema from version i to i + 1. What was released is never changed. */
+static const char *const migrations[] = {
+	"CREATE TABLE job ("
+	" number INTEGER PRIMARY KEY, id TEXT NOT NULL, state TEXT NOT NULL,"
+	" current INTEGER NOT NULL, dismissed INTEGER NOT NULL, prediction_over INTEGER NOT NULL,"
+	" prompt TEXT, input TEXT, seed INTEGER, prediction_id TEXT, link TEXT,"
+	" created_ms INTEGER NOT NULL, submitted_ms INTEGER NOT NULL,"
+	" completed_ms INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL, polls INTEGER NOT NULL, predict_time_s REAL, cost_usd REAL,"
+	" picture_path TEXT, picture_mime TEXT, picture_width INTEGER, picture_height INTEGER,"
+	" picture_bytes INTEGER, sha256 TEXT,"
+	" error_class TEXT, error_http_status INTEGER, error_message TEXT, error_details TEXT,"
+	" error_request_id TEXT, error_hint TEXT);"
+	"CREATE TABLE file ("
+	" number INTEGER PRIMARY KEY, path TEXT NOT NULL, mode INTEGER NOT NULL,"
+	" mtime_ns INTEGER NOT NULL, text BLOB NOT NULL, xattrs BLOB NOT NULL,"
+	" job INTEGER NOT NULL, unsent INTEGER NOT NULL);"
+	"CREATE TABLE folder ("
+	" path TEXT PRIMARY KEY, mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE create_sent (wall_ms INTEGER NOT NULL);"
+	"CREATE INDEX create_sent_wall_ms ON create_sent (wall_ms);"
+	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+};
+
+#define VERSION ((int)(sizeof(migrations) / sizeof(*migrations)))
+
+/* locking_mode comes first: so WAL needs no shared memory file, which not every filesystem can map.
+ * secure_delete, because a request may hold a token. */
+static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
+			      "PRAGMA journal_mode = WAL;"
+			      "PRAGMA synchronous = FULL;"
+			      "PRAGMA foreign_keys = OFF;"
+			      "PRAGMA secure_delete = ON;"
+			      "PRAGMA journal_size_limit = 16777216;";
+
+static int say(struct error *err, int r, const char *folder)
+{
+	const char *what;
+
+	switch (r) {
+	case -EUCLEAN:
+		what = "its database is damaged";
+		break;
+	case -EBUSY:
+		what = "another program has its database open";
+		break;
+	default:
+		what = strerror(-r);
+	}
+	error_set(err, ERROR_INVALID, "cannot use the state folder %s: %s", folder, what);
+	if (r == -EUCLEAN)
+		error_hint(err, "move %s/" DATABASE_FILE " away to start with an empty one",
+			   folder);
+	return r;
+}
+
+static int say_locked(struct error *err, int lock_fd, const char *folder)
+{
+	char pid[24];
+	ssize_t n = pread(lock_fd, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strspn(pid, "0123456789")] = '\0';
+	error_set(err, ERROR_INVALID, "another pimagefs (process %s) uses the state folder %s",
+		  *pid ? pid : "unknown", folder);
+	return -EBUSY;
+}
+
+static int write_pid(int fd)
+{
+	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		return -errno;
+	return 0;
+}
+
+static int take_lock(struct store *s, int folder_fd, const char *folder, struct error *err)
+{
+	int r;
+
+	s->lock_fd = openat(folder_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock_fd < 0)
+		return say(err, -errno, folder);
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? say_locked(err, s->lock_fd, folder)
+					    : say(err, -errno, folder);
+	r = write_pid(s->lock_fd);
+	return r ? say(err, r, folder) : 0;
+}
+
+/* SQLite gives its log the mode of the database, so it is enough to have this one right. */
+static int make_private(int folder_fd)
+{
+	int fd = openat(folder_fd, DATABASE_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || ((st.st_mode & 077) && fchmod(fd, 0600) < 0))
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static int execute(struct store *s, const char *sql)
+{
+	return store_errno(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+static int open_database(struct store *s, const char *folder)
+{
+	char *path;
+	int r;
+
+	if (asprintf(&path, "%s/" DATABASE_FILE, folder) < 0)
+		return -ENOMEM;
+	/* No mutex: one thread owns everything. */
+	r = store_errno(s, sqlite3_open_v2(path, &s->db,
+					   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+	free(path);
+	if (!r && !s->db)
+		r = -ENOMEM;
+	if (!r)
+		r = store_errno(s, sqlite3_busy_timeout(s->db, 0));
+	return r ? r : execute(s, pragmas);
+}
+
+/* The first column of the first row. */
+static int query_int(struct store *s, const char *sql, int *out)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? -EUCLEAN : store_errno(s, rc);
+}
+
+static int migrate_one(struct store *s, int from)
+{
+	char version[48];
+	int r = execute(s, "BEGIN IMMEDIATE");
+
+	if (r)
+		return r;
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d; COMMIT", from + 1);
+	r = execute(s, migrations[from]);
+	if (!r)
+		r = execute(s, version);
+	if (r)
+		store_rollback(s);
+	return r;
+}
+
+static int migrate(struct store *s, const char *folder, struct error *err)
+{
+	int version = 0;
+	int r = query_int(s, "PRAGMA user_version", &version);
+
+	if (r)
+		return say(err, r, folder);
+	if (version > VERSION || version < 0) {
+		error_set(err, ERROR_INVALID,
+			  "the database in %s was made by a newer pimagefs (version %d of its "
+			  "tables, this one knows %d)",
+			  folder, version, VERSION);
+		return -EPROTO;
+	}
+	for (; !r && version < VERSION; version++)
+		r = migrate_one(s, version);
+	return r ? say(err, r, folder) : 0;
+}
+
+static int put_open(struct store *s, const char *value)
+{
+	int r = store_begin(s);
+
+	if (!r)
+		r = store_put_fact(s, FACT_OPEN, value);
+	if (!r)
+		r = store_commit(s);
+	if (r)
+		store_rollback(s);
+	return r;
+}
+
+static int check_if_unclean(struct store *s)
+{
+	char *value;
+	int whole = 0;
+	int r = store_get_fact(s, FACT_OPEN, &value);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	free(value);
+	r = query_int(s, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &whole);
+	return !r && !whole ? -EUCLEAN : r;
+}
+
+static int open_all(struct store *s, const char *folder, struct error *err)
+{
+	int folder_fd = folder_make(folder, 0700);
+	int r;
+
+	if (folder_fd < 0)
+		return say(err, folder_fd, folder);
+	r = take_lock(s, folder_fd, folder, err);
+	if (r)
+		goto out;
+	r = make_private(folder_fd);
+	if (!r)
+		r = open_database(s, folder);
+	if (r) {
+		say(err, r, folder);
+		goto out;
+	}
+	r = migrate(s, folder, err);
+	if (r)
+		goto out;
+	r = check_if_unclean(s);
+	if (!r)
+		r = put_open(s, "1");
+	if (r)
+		say(err, r, folder);
+out:
+	close(folder_fd);
+	return r;
+}
+
+static void release(struct store *s)
+{
+	for (size_t i = 0; i < STORE_STATEMENTS; i++)
+		sqlite3_finalize(s->statements[i]);
+	sqlite3_close(s->db);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	free(s);
+}
+
+int store_open(struct store **out, const char *folder, struct error *err)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->lock_fd = -1;
+	r = open_all(s, folder, err);
+	if (r)
+		release(s);
+	else
+		*out = s;
+	return r;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	store_rollback(s);
+	/* If this fails, the next one to open checks the database, and finds it whole. */
+	put_open(s, NULL);
+	release(s);
+}

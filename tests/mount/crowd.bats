@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# Many at once: readers that wait, a long queue, and a folder that stays quick meanwhile.
+# shellcheck disable=SC2016 # $ID and $LINK are the stand-in's, and scripts get their own $0
+
+load ../lib/mount
+
+# Milliseconds that a command takes.
+takes_ms() {
+	local began
+	began=$(date +%s%N)
+	"$@" >"$T/taken" || return
+	echo $((($(date +%s%N) - began) / 1000000))
+}
+
+@test "200 waiting readers while ls answers at once; all get their bytes" {
+	held_predictions
+	mount_up -o limits.concurrent=50
+	for i in {0..199}; do echo "fox $i" >"$M/requests/fox$i"; done
+	background syscalls crowd 200 "$M/images/fox%d.png"
+	wait_for grep -q waiting "$T/bg.out"
+	ms=$(takes_ms ls -l "$M/images")
+	[ "$ms" -lt $((1500 * ${TEST_PATIENCE:-1})) ]
+	equal "$(wc -l <"$T/taken")" 201
+	ms=$(takes_ms cat "$M/status/fox7.json")
+	[ "$ms" -lt $((500 * ${TEST_PATIENCE:-1})) ]
+	threads=0
+	for pid in $(daemon_pids); do threads=$((threads + $(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l))); done
+	[ "$threads" -lt 20 ]
+	stub_script '{"on":"prediction","do":{"hold":false}}'
+	stub_release
+	background_ends 0
+	matches "$(tail -n 1 "$T/bg.out")" '^done '
+	refute grep -qE '^done .*\bE[A-Z]+:' "$T/bg.out"
+	equal "$(tail -n 1 "$T/bg.out" | grep -oE ':[0-9]+' | tr -d : | paste -sd+ | bc)" 200
+}
+
+@test "200 waiting readers all end when the mount ends" {
+	held_predictions
+	mount_front
+	for i in {0..199}; do echo "fox $i" >"$M/requests/fox$i"; done
+	background syscalls crowd 200 "$M/images/fox%d.png"
+	wait_for grep -q waiting "$T/bg.out"
+	kill -TERM "$FRONT"
+	front_ends
+	background_ends 0
+	refute grep -qE '[0-9]+:[0-9]' <(tail -n 1 "$T/bg.out" | sed 's/E[A-Z]*:[0-9]*//g')
+}
+
+@test "1,000 requests stay in order" {
+	mount_up -o limits.creates_per_minute=10000 -o poll.first=20
+	echo pause >"$M/control/ctl"
+	for i in {1..1000}; do echo "fox $i" >"$M/requests/fox$i"; done
+	equal "$(field fox1000 .queue_position)" $(($(field fox1 .queue_position) + 999))
+	echo resume >"$M/control/ctl"
+	stub_wait create 1000
+	equal "$(curl -fsS "$STUB/control/prompts")" "$(printf '"fox %d"\n' {1..1000})"
+	timeout $((LIMIT * 2)) cat "$M/images/fox1000.png" >"$T/got"
+	stub_picture "fox 1000" | cmp - "$T/got"
+}
+
+@test "ten writers at once lose nothing" {
+	mount_up -o limits.creates_per_minute=10000
+	for w in {1..10}; do
+		(for i in {1..10}; do echo "fox $w $i" >"$M/requests/fox-$w-$i"; done) &
+		writers[w]=$!
+	done
+	wait "${writers[@]}"
+	stub_wait create 100
+	equal "$(curl -fsS "$STUB/control/prompts" | sort | uniq | wc -l)" 100
+	for w in 1 5 10; do got "fox-$w-10" "fox $w 10"; done
+}
