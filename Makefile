@@ -56,7 +56,7 @@ endif
 PACKAGES := fuse3 libcurl jansson inih libuv sqlite3 libmicrohttpd libpng libcrypto
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$$(shell \
 	$$(PKG_CONFIG) --cflags $$(PACKAGES))))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(PACKAGES)))$(PKG_LIBS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell $$(PKG_CONFIG) --libs $$(PACKAGES)) -lm)$(PKG_LIBS)
 
 ALL_CPPFLAGS = -Iinclude -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DPIMAGEFS_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CPPFLAGS)

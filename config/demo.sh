@@ -39,8 +39,10 @@ echo "\$ echo '$prompt' > $mount/requests/fox"
 echo "$prompt" >"$mount/requests/fox" ||
 	die "the request was refused: see $mount/status/fox.json"
 echo "\$ cat $mount/images/fox.png        (this waits for the picture)"
-bytes=$(wc -c <"$mount/images/fox.png") ||
+bytes=$(wc -c <"$mount/images/fox.png") || {
+	cat "$mount/images/fox.error.txt" >&2 || :
 	die "no picture came: see $mount/status/fox.json"
+}
 
 cat <<END
 

@@ -1,5 +1,5 @@
-/* config: the settings in force, read once, then never changed. Layer 1; the only module that knows inih.
- * Order: option (-o section.key=value), environment, INI file, built-in. */
+/* config: the settings in force, read once, then never changed. Layer 1; the only module that knows
+ * inih. Order: option (-o section.key=value), environment, INI file, built-in. */
 #ifndef PIMAGEFS_CONFIG_H
 #define PIMAGEFS_CONFIG_H
 
@@ -24,17 +24,17 @@ struct config_default {
 /* Every text belongs to the struct and is never NULL. */
 struct settings {
 	struct {
-		char *base_url; /* without a '/' at its end */
-		char *key;      /* secret */
+		char *base_url;               /* without a '/' at its end */
+		char *key;                    /* secret */
 		char *key_file, *key_command; /* where it came from, or "" */
 		enum config_auth auth;
 		enum config_ambiguous ambiguous_create;
 		enum config_offline offline;
 		int connect_timeout_s, idle_timeout_s, timeout_s;
-		int retries;     /* how often a create, poll or download that failed is tried again */
-		int retry_max_s; /* the longest pause between two tries */
+		int retries; /* how often a create, poll or download that failed is tried again */
+		int retry_max_s;  /* the longest pause between two tries */
 		int busy_pause_s; /* after a 429 without Retry-After */
-		int grace_s;     /* at the end: how long creates in flight may still be answered */
+		int grace_s;      /* at the end: how long creates in flight may still be answered */
 	} api;
 	struct {
 		char *slug;
@@ -68,7 +68,7 @@ struct settings {
 		char *target; /* "auto", "stderr", "syslog" or a path */
 	} log;
 	bool demo;
-	char *file; /* the INI that was read; "" if none */
+	char *file;             /* the INI that was read; "" if none */
 	const char *key_origin; /* for people: "key_file", "EACHLABS_API_KEY", ... */
 	struct config_origins *origins;
 };
@@ -77,23 +77,28 @@ struct config_sources {
 	const char *file;             /* -c, or NULL: PIMAGEFS_CONFIG, XDG, /etc */
 	const char *const *overrides; /* "section.key=value", from -o */
 	size_t n_overrides;
-	bool demo; /* own library and state ("-demo" after their names, unless -o gives them), no key, base_url filled in later */
+	bool demo; /* own library and state ("-demo" after their names, unless -o gives them), no
+		      key, base_url filled in later */
 };
 
-/* *out is the caller's, to be given to settings_free. 0, -EINVAL (err says file, line, what is allowed and
- * the nearest right name), -EACCES (a key that others can read), -ENOENT (the file named does not exist;
- * or no key), -ENOMEM. */
+/* *out is the caller's, to be given to settings_free. 0, -EINVAL (err says file, line, what is
+ * allowed and the nearest right name), -EACCES (a key that others can read), -ENOENT (the file
+ * named does not exist; or no key), -ENOMEM. */
 int config_load(struct settings **out, const struct config_sources *from, struct error *err);
 /* Wipes the secrets. Takes NULL. */
 void settings_free(struct settings *s);
-/* True if arg ("limits.concurrent=4") names a section that config knows: a setting, not a mount option. */
+/* True if arg ("limits.concurrent=4") names a section that config knows: a setting, not a mount
+ * option. */
 bool config_is_override(const char *arg);
-/* The settings in force as an INI text with each one's origin as a comment; secrets masked. 0 or -ENOMEM. */
+/* The settings in force as an INI text with each one's origin as a comment; secrets masked. 0 or
+ * -ENOMEM. */
 int settings_write(const struct settings *s, struct buf *out);
-/* "section.key" number i of all fixed keys, or NULL past the end; and its built-in value as text. */
+/* "section.key" number i of all fixed keys, or NULL past the end; and its built-in value as text.
+ */
 const char *config_key_name(size_t i);
 const char *config_key_default(size_t i);
-/* Where a fixed key's value came from, for a message: "FILE:LINE", "-o model.slug", "EACHLABS_API_KEY" or "built-in". */
+/* Where a fixed key's value came from, for a message: "FILE:LINE", "-o model.slug",
+ * "EACHLABS_API_KEY" or "built-in". */
 const char *config_origin(const struct settings *s, const char *key);
 
 #endif

@@ -1,5 +1,6 @@
-/* library: the pictures on disk, ordinary files for ordinary tools. Layer 3 (but knows nothing of its neighbours).
- * A picture is written to a temporary file, checked, synced, renamed; beside it lies a small JSON file with its request. */
+/* library: the pictures on disk, ordinary files for ordinary tools. Layer 3 (but knows nothing of
+ * its neighbours). A picture is written to a temporary file, checked, synced, renamed; beside it
+ * lies a small JSON file with its request. */
 #ifndef PIMAGEFS_LIBRARY_H
 #define PIMAGEFS_LIBRARY_H
 
@@ -14,12 +15,14 @@
 struct library;
 struct library_draft; /* a picture on its way in */
 
-/* Makes the folder (0755 & ~umask) if need be and removes temporary files that a crash left. 0 or a negative errno with err. */
+/* Makes the folder (0755 & ~umask) if need be and removes temporary files that a crash left. 0 or a
+ * negative errno with err. */
 int library_open(struct library **out, const char *folder, struct error *err);
 void library_close(struct library *l);
 const char *library_path(const struct library *l);
 
-/* 0 if a new picture could be written now; -EROFS, -EACCES (as -EROFS), -ENOSPC (less than min_free_bytes free). */
+/* 0 if a new picture could be written now; -EROFS, -EACCES (as -EROFS), -ENOSPC (less than
+ * min_free_bytes free). */
 int library_may_write(const struct library *l, int64_t min_free_bytes);
 
 /* A new temporary file (O_CLOEXEC, FOLDER/.tmp/). */
@@ -36,16 +39,18 @@ struct library_entry {
 	char sha256[DIGEST_HEX];
 };
 
-/* Check and keep: the picture gets the name YYYY-MM-DD/HHMMSS-ID.ending (UTC of wall_ms; '/' in the id becomes '-', cut so that
- * it fits; "-2", "-3" ... if taken: nothing is ever overwritten), mtime wall_ms, and the text `note` beside it as the same name
- * with ".json" (picture first synced and renamed, then the note, then the folder synced). Frees the draft in any case.
- * 0; -EILSEQ/-ENODATA (see picture_check; err says what came instead); -ENOSPC, -EIO, ... */
+/* Check and keep: the picture gets the name YYYY-MM-DD/HHMMSS-ID.ending (UTC of wall_ms; '/' in the
+ * id becomes '-', cut so that it fits; "-2", "-3" ... if taken: nothing is ever overwritten), mtime
+ * wall_ms, and the text `note` beside it as the same name with ".json" (picture first synced and
+ * renamed, then the note, then the folder synced). Frees the draft in any case. 0; -EILSEQ/-ENODATA
+ * (see picture_check; err says what came instead); -ENOSPC, -EIO, ... */
 int library_keep(struct library_draft *d, const char *id, int64_t wall_ms, const char *note,
 		 struct library_entry *out, struct error *err);
 /* Drop what was begun. Takes NULL. */
 void library_drop(struct library_draft *d);
 
-/* A read-only descriptor of a kept picture (O_CLOEXEC | O_NOFOLLOW), or a negative errno. path is checked to stay inside. */
+/* A read-only descriptor of a kept picture (O_CLOEXEC | O_NOFOLLOW), or a negative errno. path is
+ * checked to stay inside. */
 int library_read(const struct library *l, const char *path);
 /* Size of a kept picture, or a negative errno. */
 int64_t library_size(const struct library *l, const char *path);

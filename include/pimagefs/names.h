@@ -5,22 +5,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The longest ending that the tree gives an id, so that every name of the tree fits into 255 bytes. */
+/* The longest ending that the tree gives an id, so that every name of the tree fits into 255 bytes.
+ */
 #define NAMES_LONGEST_ENDING ".error.txt"
 #define NAMES_MAX 255
 #define NAMES_PATH_MAX 4000 /* bytes of a whole path below requests/ */
 
-/* May a file or folder be called so in requests/? 0, -ENAMETOOLONG, -EINVAL (not UTF-8, control characters).
- * A draft's name (draft true) needs no room for an ending. */
+/* May a file or folder be called so in requests/? 0, -ENAMETOOLONG, -EINVAL (not UTF-8, control
+ * characters). A draft's name (draft true) needs no room for an ending. */
 int names_check(const char *name, bool draft);
 /* As names_check, and -EINVAL for a folder whose name would hide a file of images/ or status/
  * (it ends with .png, .jpg, .webp, .json or .error.txt). */
 int names_check_folder(const char *name);
-/* Length of the path without a known ending of its last part (.txt .json .prompt .md, any case kept as is: only lower case counts). */
+/* Length of the path without a known ending of its last part (.txt .json .prompt .md, any case kept
+ * as is: only lower case counts). */
 size_t names_id_length(const char *path);
-/* True if the last part of path matches one of the fnmatch patterns, or has nothing before its ending. */
+/* True if the last part of path matches one of the fnmatch patterns, or has nothing before its
+ * ending. */
 bool names_is_draft(const char *path, char *const *patterns, size_t n);
-/* True for a text of the network that may stand as one file name: 1..max bytes of [A-Za-z0-9._-], not beginning with '.'. */
+/* True for a text of the network that may stand as one file name: 1..max bytes of [A-Za-z0-9._-],
+ * not beginning with '.'. */
 bool names_is_plain(const char *text, size_t max);
 
 #endif

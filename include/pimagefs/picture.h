@@ -12,8 +12,9 @@ struct picture {
 	uint32_t width, height; /* pixels */
 };
 
-/* Reads a whole file's bytes (mapped, say). 0; -EILSEQ: no PNG, JPEG or WebP; -ENODATA: one, but cut short
- * or damaged in its structure (PNG: chunks up to IEND; JPEG: a frame header, scan and EOI; WebP: the RIFF size and a frame). */
+/* Reads a whole file's bytes (mapped, say). 0; -EILSEQ: no PNG, JPEG or WebP; -ENODATA: one, but
+ * cut short or damaged in its structure (PNG: chunks up to IEND; JPEG: a frame header, scan and
+ * EOI; WebP: the RIFF size and a frame). */
 int picture_check(const void *bytes, size_t size, struct picture *out);
 /* "image/png", ".png" (with the dot); "" for PICTURE_NONE. */
 const char *picture_mime(enum picture_kind kind);

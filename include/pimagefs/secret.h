@@ -1,5 +1,6 @@
-/* secret: keys from where they are safe: a private file, a command's output, the environment. Layer 1.
- * A secret is printable ASCII without spaces, at most SECRET_MAX bytes. No message ever holds one. */
+/* secret: keys from where they are safe: a private file, a command's output, the environment.
+ * Layer 1. A secret is printable ASCII without spaces, at most SECRET_MAX bytes. No message ever
+ * holds one. */
 #ifndef PIMAGEFS_SECRET_H
 #define PIMAGEFS_SECRET_H
 
@@ -14,17 +15,21 @@
 /* Overwrites, then frees. Takes NULL. */
 void secret_free(char *secret);
 bool secret_is_usable(const char *text);
-/* A regular file of ours or root's that group and others cannot open: 0, or -EACCES with the chmod that mends it. */
+/* A regular file of ours or root's that group and others cannot open: 0, or -EACCES with the chmod
+ * that mends it. */
 int secret_check_private(const struct stat *st, const char *path, struct error *err);
 
 /* Each fills *out, the caller's for secret_free, and leaves it alone on failure: */
-/* The file's first line, trimmed. 0, -ENOENT, -EACCES, -EINVAL (no key in it), -ENOMEM, or what open gave. */
+/* The file's first line, trimmed. 0, -ENOENT, -EACCES, -EINVAL (no key in it), -ENOMEM, or what
+ * open gave. */
 int secret_read_file(const char *path, char **out, struct error *err);
-/* The first line that /bin/sh -c COMMAND prints, trimmed; its stdin is /dev/null, its stderr ours. 0, -ETIMEDOUT (its process
- * group was killed), -EINVAL (it failed, or printed no key), -ENOMEM, or what spawning gave. */
+/* The first line that /bin/sh -c COMMAND prints, trimmed; its stdin is /dev/null, its stderr ours.
+ * 0, -ETIMEDOUT (its process group was killed), -EINVAL (it failed, or printed no key), -ENOMEM, or
+ * what spawning gave. */
 int secret_read_command(const char *command, int timeout_ms, char **out, struct error *err);
-/* The variable's value, or NULL if it is unset or empty. Its bytes in the environment are overwritten and the variable is
- * unset, so that neither children nor /proc/PID/environ have it. 0 or -ENOMEM (then it is still there). */
+/* The variable's value, or NULL if it is unset or empty. Its bytes in the environment are
+ * overwritten and the variable is unset, so that neither children nor /proc/PID/environ have it. 0
+ * or -ENOMEM (then it is still there). */
 int secret_take_environment(const char *name, char **out);
 
 #endif

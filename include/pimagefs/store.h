@@ -1,5 +1,6 @@
 /* store: what must survive, in SQLite; all SQL is here. Layer 2.
- * Every put and delete happens between store_begin and store_commit; nothing is durable before commit returned 0. */
+ * Every put and delete happens between store_begin and store_commit; nothing is durable before
+ * commit returned 0. */
 #ifndef PIMAGEFS_STORE_H
 #define PIMAGEFS_STORE_H
 
@@ -14,7 +15,7 @@ struct store;
 
 /* A file of requests/. Pointers are borrowed for the call. */
 struct store_file {
-	uint64_t number; /* the key; never used again */
+	uint64_t number;  /* the key; never used again */
 	const char *path; /* below requests/ */
 	unsigned mode;
 	int64_t mtime_ns;
@@ -22,8 +23,8 @@ struct store_file {
 	size_t size;
 	const void *xattrs;
 	size_t xattrs_size;
-	uint64_t job;  /* whose text this is; 0: none */
-	bool unsent;   /* has text that was flushed and never submitted */
+	uint64_t job; /* whose text this is; 0: none */
+	bool unsent;  /* has text that was flushed and never submitted */
 };
 
 struct store_folder {
@@ -32,9 +33,10 @@ struct store_folder {
 	int64_t mtime_ns;
 };
 
-/* Opens (or makes, 0600) FOLDER/pimagefs.db in WAL mode with synchronous=FULL and brings its schema up to date.
- * 0; -EBUSY (another pimagefs holds the folder: an flock on FOLDER/lock, kept until store_close), -EIO/-ENOSPC/-EROFS/-EACCES,
- * -EUCLEAN (damaged), -EPROTO (made by a newer pimagefs); err says it in words. Makes the folder (0700) if need be. */
+/* Opens (or makes, 0600) FOLDER/pimagefs.db in WAL mode with synchronous=FULL and brings its schema
+ * up to date. 0; -EBUSY (another pimagefs holds the folder: an flock on FOLDER/lock, kept until
+ * store_close), -EIO/-ENOSPC/-EROFS/-EACCES, -EUCLEAN (damaged), -EPROTO (made by a newer
+ * pimagefs); err says it in words. Makes the folder (0700) if need be. */
 int store_open(struct store **out, const char *folder, struct error *err);
 void store_close(struct store *s);
 
@@ -55,7 +57,8 @@ int store_prune_creates(struct store *s, int64_t before_ms);
 /* Small facts by name ("paused"). value NULL deletes. */
 int store_put_fact(struct store *s, const char *name, const char *value);
 
-/* Reading, at start. fn returns 0 to go on; anything else ends it and is returned. Rows come in order of number, path or time. */
+/* Reading, at start. fn returns 0 to go on; anything else ends it and is returned. Rows come in
+ * order of number, path or time. */
 int store_each_folder(struct store *s, int (*fn)(const struct store_folder *, void *), void *data);
 int store_each_file(struct store *s, int (*fn)(const struct store_file *, void *), void *data);
 /* The job is a new one that fn owns (its running part zero, its lists initialised). */

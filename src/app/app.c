@@ -117,7 +117,7 @@ static void raise_limits(void)
 
 static int start_demo(struct app *app, struct error *err)
 {
-	char *url;
+	char *url, *key;
 	int r;
 
 	if (!app->settings->demo)
@@ -127,10 +127,16 @@ static int start_demo(struct app *app, struct error *err)
 		return r;
 	app->demo_runs = true;
 	url = strdup(app->demo.base_url);
-	if (!url)
+	key = strdup("demo");
+	if (!url || !key) {
+		free(url);
+		free(key);
 		return -ENOMEM;
+	}
 	free(app->settings->api.base_url);
+	free(app->settings->api.key);
 	app->settings->api.base_url = url;
+	app->settings->api.key = key;
 	return 0;
 }
 

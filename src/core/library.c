@@ -1,9 +1,15 @@
-/* library: a folder of pictures, one subfolder a day. Everything is done relative to one open
+/*
+ * library: a folder of pictures, one subfolder a day. Everything is done relative to one open
  * descriptor of it, so that a folder that is moved or hidden by a mount stays the one that was
- * opened. Happy path: open makes the folder and sweeps what a crash left in .tmp/; reading,
- * measuring and removing name a picture by its path inside. How one comes in stands in
- * library_draft.c. Failures: the errno of the call. A path that would lead outside is -EINVAL. On
- * close: the descriptor is closed; drafts must have been kept or dropped before. */
+ * opened.
+ *
+ * Happy path: open makes the folder and sweeps what a crash left in .tmp/; reading, measuring and
+ * removing name a picture by its path inside. How one comes in stands in library_draft.c.
+ *
+ * Failures: the errno of the call. A path that would lead outside is -EINVAL.
+ *
+ * On close: the descriptor is closed; drafts must have been kept or dropped before.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,17 @@
-/* library_draft: how a picture comes into the library.
+/*
+ * library_draft: how a picture comes into the library.
+ *
  * Happy path: the download is written to .tmp/, read back and checked, given its time and synced;
  * its note is written and synced beside it; then both are renamed into the day's folder, the
- * picture first, and that folder is synced. So a picture with its name is always whole, and after a
- * crash at most a note is missing.
+ * picture first, and that folder is synced. So a picture with its name is always whole, and after
+ * a crash at most a note is missing.
+ *
  * Failures: the errno of the call; what is no picture is described in err. Nothing is ever
  * replaced: a name that is taken gets a number. If the note or the sync fails, the picture leaves
- * its name again, so that the caller can try once more. On close: library_keep and library_drop
- * free the draft and remove what is left of its files. */
+ * its name again, so that the caller can try once more.
+ *
+ * On close: library_keep and library_drop free the draft and remove what is left of its files.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,7 +1,12 @@
-/* library_name: what a picture is called on the disk, and what came where a picture was expected.
+/*
+ * library_name: what a picture is called on the disk, and what came where a picture was expected.
+ *
  * Happy path: pure functions of their arguments.
+ *
  * Failures: none; an id is cut and cleaned until it can be part of a file name.
- * On close: nothing is held. */
+ *
+ * On close: nothing is held.
+ */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>

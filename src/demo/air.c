@@ -1,6 +1,6 @@
 /*
- * air: what is between the picture and the viewer: snow or rain as it falls, and the corners of a lens,
- * a little darker. Nothing fails, nothing is held.
+ * air: what is between the picture and the viewer: snow or rain as it falls, and the corners of a
+ * lens, a little darker. Nothing fails, nothing is held.
  */
 #include <math.h>
 
@@ -12,18 +12,20 @@ static void paint_snowfall(struct canvas *c, struct scene *s)
 
 	for (int i = 0; i < count; i++) {
 		float roll = scene_roll(s), near = roll * roll * roll;
-		struct point at = { scene_roll(s) * (float)c->width, scene_roll(s) * (float)c->height };
+		struct point at = { scene_roll(s) * (float)c->width,
+				    scene_roll(s) * (float)c->height };
 		float size = s->unit * (0.0008f + 0.0062f * near);
 
-		canvas_disc(c, at, size, size * (0.5f + 0.5f * near), (struct rgb){ 0.97f, 0.98f, 1 },
-			    0.65f - 0.42f * near);
+		canvas_disc(c, at, size, size * (0.5f + 0.5f * near),
+			    (struct rgb){ 0.97f, 0.98f, 1 }, 0.65f - 0.42f * near);
 	}
 }
 
 static void paint_rain(struct canvas *c, struct scene *s)
 {
 	for (int i = 0; i < 420; i++) {
-		struct point at = { scene_roll(s) * (float)c->width * 1.1f, scene_roll(s) * (float)c->height };
+		struct point at = { scene_roll(s) * (float)c->width * 1.1f,
+				    scene_roll(s) * (float)c->height };
 		float length = s->unit * scene_between(s, 0.03f, 0.09f);
 		struct point to = { at.x - length * 0.18f, at.y + length };
 

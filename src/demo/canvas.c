@@ -1,10 +1,10 @@
 /*
  * canvas: a picture in the making, as floats, so that a dozen layers of light leave no bands.
  *
- * Happy path: canvas_init, layers of fills, discs, lines and glows from the back to the front, then the
- * PNG writer reads the rows. What lies outside the canvas is cut off. Polygons are filled by rows, four
- * to a pixel, with exact cover to the left and right. The one failure is memory, in canvas_init.
- * canvas_release frees; there is nothing else to close.
+ * Happy path: canvas_init, layers of fills, discs, lines and glows from the back to the front, then
+ * the PNG writer reads the rows. What lies outside the canvas is cut off. Polygons are filled by
+ * rows, four to a pixel, with exact cover to the left and right. The one failure is memory, in
+ * canvas_init. canvas_release frees; there is nothing else to close.
  */
 #include "canvas.h"
 
@@ -108,8 +108,8 @@ static void ink_row(struct canvas *c, int y, int first, int last, struct rgb ink
 	c->row[last + 1] = 0;
 }
 
-void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb top, struct rgb bottom,
-		 float alpha)
+void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb top,
+		 struct rgb bottom, float alpha)
 {
 	struct point low = p[0], high = p[0];
 	int first, last;
@@ -122,7 +122,8 @@ void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb t
 		return;
 	first = clamp_int(low.x - 1, 0, c->width - 1);
 	last = clamp_int(high.x + 1, 0, c->width - 1);
-	for (int y = clamp_int(low.y, 0, c->height - 1); y <= clamp_int(high.y, 0, c->height - 1); y++) {
+	for (int y = clamp_int(low.y, 0, c->height - 1); y <= clamp_int(high.y, 0, c->height - 1);
+	     y++) {
 		float t = clamp01(((float)y - low.y) / fmaxf(high.y - low.y, 1));
 
 		cover_row(c, p, n, y);
@@ -142,7 +143,8 @@ static struct box box_around(const struct canvas *c, struct point a, struct poin
 			     .bottom = clamp_int(fmaxf(a.y, b.y) + margin + 1, 0, c->height) };
 }
 
-void canvas_disc(struct canvas *c, struct point at, float radius, float soft, struct rgb ink, float alpha)
+void canvas_disc(struct canvas *c, struct point at, float radius, float soft, struct rgb ink,
+		 float alpha)
 {
 	struct box box = box_around(c, at, at, radius + soft);
 
@@ -154,7 +156,9 @@ void canvas_disc(struct canvas *c, struct point at, float radius, float soft, st
 			float d = sqrtf(dx * dx + dy * dy);
 
 			if (d < radius + soft)
-				px[x] = rgb_mix(px[x], ink, alpha * (1 - ramp(radius - soft, radius + soft, d)));
+				px[x] = rgb_mix(
+					px[x], ink,
+					alpha * (1 - ramp(radius - soft, radius + soft, d)));
 		}
 	}
 }
@@ -168,7 +172,8 @@ static float line_distance(struct point p, struct point a, struct point b)
 	return hypotf(wx - t * vx, wy - t * vy);
 }
 
-void canvas_line(struct canvas *c, struct point a, struct point b, float width, struct rgb ink, float alpha)
+void canvas_line(struct canvas *c, struct point a, struct point b, float width, struct rgb ink,
+		 float alpha)
 {
 	struct box box = box_around(c, a, b, width / 2 + 1);
 

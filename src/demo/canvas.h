@@ -1,4 +1,5 @@
-/* canvas: pixels as floats, and what is put on them. Colours are sRGB values of 0 to 1, light may pass 1. */
+/* canvas: pixels as floats, and what is put on them. Colours are sRGB values of 0 to 1, light may
+ * pass 1. */
 #ifndef PIMAGEFS_DEMO_CANVAS_H
 #define PIMAGEFS_DEMO_CANVAS_H
 
@@ -23,13 +24,16 @@ struct canvas {
 int canvas_init(struct canvas *c, int width, int height);
 void canvas_release(struct canvas *c);
 
-/* Fill a closed polygon, its colour running from top to bottom over its height; edges are smooth. */
-void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb top, struct rgb bottom,
-		 float alpha);
+/* Fill a closed polygon, its colour running from top to bottom over its height; edges are smooth.
+ */
+void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb top,
+		 struct rgb bottom, float alpha);
 /* A disc with an edge soft by `soft` pixels. */
-void canvas_disc(struct canvas *c, struct point at, float radius, float soft, struct rgb ink, float alpha);
+void canvas_disc(struct canvas *c, struct point at, float radius, float soft, struct rgb ink,
+		 float alpha);
 /* A line with round ends. */
-void canvas_line(struct canvas *c, struct point a, struct point b, float width, struct rgb ink, float alpha);
+void canvas_line(struct canvas *c, struct point a, struct point b, float width, struct rgb ink,
+		 float alpha);
 /* Light around a point, added; it is gone at the radius. */
 void canvas_glow(struct canvas *c, struct point at, float radius, struct rgb light, float strength);
 
@@ -75,7 +79,8 @@ static inline struct rgb rgb_scale(struct rgb c, float by)
 /* Light on light: never past white, never a hard edge. */
 static inline struct rgb rgb_screen(struct rgb c, struct rgb light, float by)
 {
-	return (struct rgb){ c.r + light.r * by * (1 - c.r * 0.75f), c.g + light.g * by * (1 - c.g * 0.75f),
+	return (struct rgb){ c.r + light.r * by * (1 - c.r * 0.75f),
+			     c.g + light.g * by * (1 - c.g * 0.75f),
 			     c.b + light.b * by * (1 - c.b * 0.75f) };
 }
 

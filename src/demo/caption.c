@@ -1,9 +1,10 @@
 /*
- * caption: the picture's signature: what was asked, and under it that no model made this. Small, at the
- * lower left, on a shade that grows out of the ground.
+ * caption: the picture's signature: what was asked, and under it that no model made this. Small, at
+ * the lower left, on a shade that grows out of the ground.
  *
- * Happy path: caption_paint turns the prompt into the letters that the face has (accents fall off, other
- * scripts are left out), cuts it to the width, and draws both lines. Nothing fails, nothing is held.
+ * Happy path: caption_paint turns the prompt into the letters that the face has (accents fall off,
+ * other scripts are left out), cuts it to the width, and draws both lines. Nothing fails, nothing
+ * is held.
  */
 #include <math.h>
 #include <string.h>
@@ -69,6 +70,8 @@ static bool fold_prompt(const char *prompt, char line[LINE_BYTES])
 		char c = fold(prompt, size);
 
 		prompt += size;
+		if (n && line[n - 1] == ' ' && strchr(",.;:!?", c))
+			n--;
 		if (c != ' ' || (n && line[n - 1] != ' '))
 			line[n++] = c;
 	}
@@ -106,7 +109,8 @@ static void shade(struct canvas *c, float from)
 }
 
 /* With a dark rim, for bright ground. */
-static void write_line(struct canvas *c, const char *text, struct point at, float size, struct rgb ink)
+static void write_line(struct canvas *c, const char *text, struct point at, float size,
+		       struct rgb ink)
 {
 	float weight = fmaxf(size * 0.105f, 0.85f);
 
@@ -118,7 +122,7 @@ void caption_paint(struct canvas *c, const char *prompt)
 {
 	char line[LINE_BYTES + 4];
 	float side = (float)(c->width < c->height ? c->width : c->height);
-	float margin = side * 0.032f, size = fmaxf(side * 0.0165f, 6.5f), small, weight;
+	float margin = side * 0.032f, size = fmaxf(side * 0.0165f, 6.5f), small;
 	float room = (float)c->width - 2 * margin, y = (float)c->height - margin;
 	struct rgb ink = { 0.96f, 0.96f, 0.94f };
 

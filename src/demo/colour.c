@@ -1,7 +1,7 @@
 /*
- * colour: mixing and tinting as an eye sees it, in OKLab (Bjoern Ottosson's space, where equal steps
- * look equal). Used for palettes and gradients, not for each pixel: the painter mixes those plainly.
- * Pure functions: nothing fails, nothing is held.
+ * colour: mixing and tinting as an eye sees it, in OKLab (Bjoern Ottosson's space, where equal
+ * steps look equal). Used for palettes and gradients, not for each pixel: the painter mixes those
+ * plainly. Pure functions: nothing fails, nothing is held.
  */
 #include <math.h>
 
@@ -42,9 +42,11 @@ static struct rgb from_lab(struct lab c)
 	l = l * l * l;
 	m = m * m * m;
 	s = s * s * s;
-	return (struct rgb){ clamp01(to_srgb(4.0767416621f * l - 3.3077115913f * m + 0.2309699292f * s)),
-			     clamp01(to_srgb(-1.2684380046f * l + 2.6097574011f * m - 0.3413193965f * s)),
-			     clamp01(to_srgb(-0.0041960863f * l - 0.7034186147f * m + 1.7076147010f * s)) };
+	return (struct rgb){
+		clamp01(to_srgb(4.0767416621f * l - 3.3077115913f * m + 0.2309699292f * s)),
+		clamp01(to_srgb(-1.2684380046f * l + 2.6097574011f * m - 0.3413193965f * s)),
+		clamp01(to_srgb(-0.0041960863f * l - 0.7034186147f * m + 1.7076147010f * s))
+	};
 }
 
 struct rgb rgb_hex(uint32_t hex)
@@ -57,7 +59,8 @@ struct rgb rgb_blend(struct rgb a, struct rgb b, float t)
 {
 	struct lab from = to_lab(a), to = to_lab(b);
 
-	return from_lab((struct lab){ lerp(from.l, to.l, t), lerp(from.a, to.a, t), lerp(from.b, to.b, t) });
+	return from_lab((struct lab){ lerp(from.l, to.l, t), lerp(from.a, to.a, t),
+				      lerp(from.b, to.b, t) });
 }
 
 struct rgb rgb_tint(struct rgb c, struct rgb towards, float strength)

@@ -1,10 +1,11 @@
 /*
- * land: ridges from the far haze to the near ground, each a line of heights over the columns, filled
- * downwards. What is far takes the colour of the air, what is near its own; the foot of each ridge lies
- * in mist, which is what makes the depth. A place is a row of ridges in a table.
+ * land: ridges from the far haze to the near ground, each a line of heights over the columns,
+ * filled downwards. What is far takes the colour of the air, what is near its own; the foot of each
+ * ridge lies in mist, which is what makes the depth. A place is a row of ridges in a table.
  *
- * Happy path: land_paint computes the heights of one ridge at a time and fills it, then lets the water
- * mirror what stands above it. Failure: -ENOMEM for the row of heights. Nothing is held afterwards.
+ * Happy path: land_paint computes the heights of one ridge at a time and fills it, then lets the
+ * water mirror what stands above it. Failure: -ENOMEM for the row of heights. Nothing is held
+ * afterwards.
  */
 #include <errno.h>
 #include <math.h>
@@ -36,7 +37,8 @@ static const struct ridge places[PLACES][7] = {
 			 { RELIEF_PEAKS, 0, 0.22f, 1.8f, 0.32f },
 			 { RELIEF_HILLS, 0, 0.12f, 2.0f, 0.50f },
 			 { RELIEF_TREES, 0, 0.055f, 1.8f, 0.72f } },
-	[PLACE_SEA] = { { RELIEF_HILLS, 0, 0.05f, 1.1f, 0.12f }, { RELIEF_HILLS, 0, 0.035f, 0.8f, 0.34f } },
+	[PLACE_SEA] = { { RELIEF_HILLS, 0, 0.05f, 1.1f, 0.12f },
+			{ RELIEF_HILLS, 0, 0.035f, 0.8f, 0.34f } },
 	[PLACE_HILLS] = { { RELIEF_PEAKS, 0.00f, 0.18f, 1.6f, 0.12f },
 			  { RELIEF_HILLS, 0.06f, 0.14f, 1.3f, 0.30f },
 			  { RELIEF_TREES, 0.16f, 0.09f, 1.1f, 0.46f },
@@ -63,7 +65,7 @@ static const struct ridge places[PLACES][7] = {
 struct strip {
 	const struct ridge *ridge;
 	uint32_t seed;
-	float base; /* pixels */
+	float base;    /* pixels */
 	float *top;    /* pixels, a column each */
 	float *ground; /* the same without trees, and smooth: where mist is measured from */
 	struct rgb crest, foot, lit;
@@ -117,7 +119,8 @@ static float relief(const struct strip *p, const struct scene *s, float x)
 	case RELIEF_PEAKS:
 		return powf(noise_line_ridge(p->seed, u, 7), 1.5f) * 1.25f;
 	case RELIEF_DUNES:
-		return 0.75f * (1 - fabsf(2 * noise_line(p->seed, u) - 1)) + 0.25f * noise_line(p->seed + 1, u * 2.3f);
+		return 0.75f * (1 - fabsf(2 * noise_line(p->seed, u) - 1)) +
+		       0.25f * noise_line(p->seed + 1, u * 2.3f);
 	case RELIEF_TOWERS:
 		return tower(p->seed, s, x, p->ridge->pace);
 	default:
@@ -136,19 +139,24 @@ static float valley(const struct canvas *c, const struct scene *s, float x)
 {
 	float d = fabsf(x - s->sun.x) / (float)c->width;
 
-	return s->place == PLACE_CITY ? 0.55f + 0.45f * ramp(0.02f, 0.3f, d) : 0.5f + 0.5f * ramp(0.02f, 0.42f, d);
+	return s->place == PLACE_CITY ? 0.55f + 0.45f * ramp(0.02f, 0.3f, d)
+				      : 0.5f + 0.5f * ramp(0.02f, 0.42f, d);
 }
 
 static void survey(const struct canvas *c, struct strip *p, const struct scene *s)
 {
-	float height = p->ridge->height * s->unit, tree = s->unit * (0.018f + 0.055f * p->ridge->near);
+	float height = p->ridge->height * s->unit,
+	      tree = s->unit * (0.018f + 0.055f * p->ridge->near);
 
 	for (int x = 0; x < c->width; x++) {
 		float h = height * relief(p, s, (float)x) * valley(c, s, (float)x);
 
 		if (s->place == PLACE_SEA)
-			h = fmaxf(0, h - height * (0.25f + 0.75f * (1 - fabsf((float)x - s->sun.x) / (float)c->width)));
-		p->ground[x] = p->base - (p->ridge->relief == RELIEF_PEAKS ? height * slopes(p, s, (float)x) : h);
+			h = fmaxf(0, h - height * (0.25f + 0.75f * (1 - fabsf((float)x - s->sun.x) /
+										(float)c->width)));
+		p->ground[x] =
+			p->base -
+			(p->ridge->relief == RELIEF_PEAKS ? height * slopes(p, s, (float)x) : h);
 		if (p->ridge->relief == RELIEF_TREES)
 			h += fmaxf(firs(p->seed, (float)x, tree * 0.30f, tree),
 				   firs(p->seed + 9, (float)x, tree * 0.75f, tree * 1.35f));
@@ -184,7 +192,8 @@ static void choose_inks(struct strip *p, const struct scene *s)
 		p->crest = rgb_mix(p->crest, s->near, s->snow ? 0.55f * near : 0.35f * near);
 	if (p->ridge->relief == RELIEF_TOWERS)
 		p->crest = rgb_blend(s->haze, s->near, 0.25f + 0.8f * near);
-	p->foot = rgb_mix(p->crest, mist, s->mood == MOOD_MIST ? 0.95f - 0.4f * near : 0.72f - 0.45f * near);
+	p->foot = rgb_mix(p->crest, mist,
+			  s->mood == MOOD_MIST ? 0.95f - 0.4f * near : 0.72f - 0.45f * near);
 	p->lit = rgb_mix(p->crest, s->light, s->place == PLACE_DESERT ? 0.42f : 0.25f);
 }
 
@@ -192,7 +201,8 @@ static void choose_inks(struct strip *p, const struct scene *s)
 static struct rgb rock(const struct strip *p, const struct scene *s, struct rgb ink, int x, int y)
 {
 	float f = 8 / s->unit, u = (float)x * f, v = ((float)y - p->base) * f;
-	float face = noise_plane_fbm(p->seed + 60, u * 1.5f + v * 0.9f, v * 0.8f - u * 0.3f, 3) - 0.5f;
+	float face =
+		noise_plane_fbm(p->seed + 60, u * 1.5f + v * 0.9f, v * 0.8f - u * 0.3f, 3) - 0.5f;
 	float high = (p->base - (float)y) / (p->ridge->height * s->unit);
 	float fine = noise_plane(p->seed + 61, u * 9, v * 7) - 0.5f;
 	float line = (s->snow ? 0.15f : 0.50f) + 0.5f * face + 0.16f * fine;
@@ -200,11 +210,15 @@ static struct rgb rock(const struct strip *p, const struct scene *s, struct rgb 
 	float lit;
 	int ahead = x + 6, behind = x > 6 ? x - 6 : 0;
 
-	lit = clamp01(0.5f + face * 2.4f + sunward(s, x) * (p->ground[behind] - p->ground[ahead]) * 0.03f);
+	lit = clamp01(0.5f + face * 2.4f +
+		      sunward(s, x) * (p->ground[behind] - p->ground[ahead]) * 0.03f);
 	ink = rgb_mix(rgb_scale(ink, 0.93f), p->lit, 0.75f * lit);
 	if (s->place == PLACE_DESERT || snow <= 0)
 		return ink;
-	return rgb_mix(ink, rgb_mix(rgb_mix(s->sky[2], ink, 0.35f), rgb_mix(s->light, s->sky[3], 0.25f), lit), snow * 0.8f);
+	return rgb_mix(ink,
+		       rgb_mix(rgb_mix(s->sky[2], ink, 0.35f), rgb_mix(s->light, s->sky[3], 0.25f),
+			       lit),
+		       snow * 0.8f);
 }
 
 /* The side of a dune that looks to the sun is bright, with a soft line of wind on it. */
@@ -214,7 +228,8 @@ static struct rgb sand(const struct strip *p, const struct scene *s, struct rgb 
 	int behind = x > 5 ? x - 5 : 0;
 	float slope = (p->top[behind] - p->top[x + 5]) * sunward(s, x);
 	float lit = ramp(-1.5f, 2.5f, slope) * (1 - ramp(0, 0.26f, depth));
-	float wind = noise_plane((uint32_t)p->seed + 3, (float)x / s->unit * 9, depth * 60 + (float)x / s->unit * 14);
+	float wind = noise_plane((uint32_t)p->seed + 3, (float)x / s->unit * 9,
+				 depth * 60 + (float)x / s->unit * 14);
 
 	return rgb_mix(rgb_scale(ink, 0.9f + 0.06f * wind), p->lit, lit);
 }
@@ -224,14 +239,17 @@ static struct rgb facade(const struct strip *p, const struct scene *s, struct rg
 	float width = s->unit / p->ridge->pace, wide = fmaxf(width / 7, 2.2f), high = wide * 1.25f;
 	float fx = (float)x / wide, fy = ((float)y - p->base + 4 * s->unit) / high;
 	int cell = (int)fx, floor = (int)fy;
-	float lit = noise_cell(p->seed + 8, cell, floor), block = noise_cell(p->seed + 11, cell / 7, floor / 5);
-	float glow = s->mood == MOOD_NIGHT || s->mood == MOOD_DUSK || s->mood == MOOD_AURORA ? 0.92f : 0.3f;
+	float lit = noise_cell(p->seed + 8, cell, floor),
+	      block = noise_cell(p->seed + 11, cell / 7, floor / 5);
+	float glow = s->mood == MOOD_NIGHT || s->mood == MOOD_DUSK || s->mood == MOOD_AURORA ? 0.92f
+											     : 0.3f;
 
 	if (fx - (float)cell > 0.62f || fy - (float)floor > 0.6f || lit < 0.45f + 0.4f * block)
 		return ink;
 	if ((float)y - p->top[x] < high)
 		return ink;
-	return rgb_mix(ink, rgb_mix(rgb_hex(0xffcf87), rgb_hex(0xfff0d0), lit), glow * (0.35f + 0.65f * block));
+	return rgb_mix(ink, rgb_mix(rgb_hex(0xffcf87), rgb_hex(0xfff0d0), lit),
+		       glow * (0.35f + 0.65f * block));
 }
 
 /* How deep in the mist: 0 at the crest, 1 at the foot. */
@@ -259,7 +277,8 @@ static struct rgb ink_at(const struct strip *p, const struct scene *s, int x, in
 		ink = facade(p, s, ink, x, y);
 	if (p->ridge->relief == RELIEF_TREES)
 		depth = fmaxf(0, ((float)y - p->ground[x]) / s->unit) + 0.02f;
-	rim = (0.30f / (1 + depth * 90) + 0.12f) / (1 + dx * dx * 22) * (1 - 0.75f * p->ridge->near);
+	rim = (0.30f / (1 + depth * 90) + 0.12f) / (1 + dx * dx * 22) *
+	      (1 - 0.75f * p->ridge->near);
 	return rgb_screen(ink, s->light, s->mood == MOOD_STORM ? rim * 0.3f : rim);
 }
 
@@ -281,7 +300,8 @@ static void fill(struct canvas *c, const struct strip *p, const struct scene *s)
 			float cover = (float)y + 1 - fminf(p->top[x], p->top[x + 1]);
 
 			if (cover > 0)
-				px[x] = rgb_mix(px[x], ink_at(p, s, x, y), clamp01(cover / (1 + steep)));
+				px[x] = rgb_mix(px[x], ink_at(p, s, x, y),
+						clamp01(cover / (1 + steep)));
 		}
 	}
 }

@@ -11,7 +11,8 @@ void sky_paint(struct canvas *c, struct scene *s);
 int land_paint(struct canvas *c, struct scene *s);
 /* A mirror of what is above the horizon, in moving water. */
 void water_paint(struct canvas *c, struct scene *s);
-/* The ground the viewer stands on, with trees, flowers, birds and what the prompt names. 0 or -ENOMEM. */
+/* The ground the viewer stands on, with trees, flowers, birds and what the prompt names. 0 or
+ * -ENOMEM. */
 int front_paint(struct canvas *c, struct scene *s);
 /* One silhouette: its feet stand at `feet`, its height is in pixels. */
 void subject_paint(struct canvas *c, const struct scene *s, struct point feet, float height);
@@ -22,7 +23,7 @@ void caption_paint(struct canvas *c, const char *prompt);
 
 /* For text: how wide it is and where its strokes go; size is the height of a capital letter. */
 float font_width(const char *text, float size);
-void font_draw(struct canvas *c, const char *text, struct point at, float size, float weight, struct rgb ink,
-	       float alpha);
+void font_draw(struct canvas *c, const char *text, struct point at, float size, float weight,
+	       struct rgb ink, float alpha);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * noise: value noise over an integer lattice, from a hash of the lattice point, so that nothing is stored
- * and any point can be asked in any order. Octaves halve in size and weight. Pure functions.
+ * noise: value noise over an integer lattice, from a hash of the lattice point, so that nothing is
+ * stored and any point can be asked in any order. Octaves halve in size and weight. Pure functions.
  */
 #include "noise.h"
 

@@ -1,10 +1,10 @@
 /*
- * painter: from a prompt to the bytes of a PNG. It plans a scene, paints it from the back to the front on
- * a canvas of floats, signs it, and writes it out with the prompt as its text.
+ * painter: from a prompt to the bytes of a PNG. It plans a scene, paints it from the back to the
+ * front on a canvas of floats, signs it, and writes it out with the prompt as its text.
  *
- * Happy path: painter_draw, in about a fifth of a second of CPU for 1344x768. Failures: a side out of
- * range, or memory (the canvas takes 12 bytes a pixel); the buffer is then as it was. Nothing is held
- * between two pictures.
+ * Happy path: painter_draw, in about a fifth of a second of CPU for 1344x768. Failures: a side out
+ * of range, or memory (the canvas takes 12 bytes a pixel); the buffer is then as it was. Nothing is
+ * held between two pictures.
  */
 #include "painter.h"
 
@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "layers.h"
-#include "pimagefs/utf8.h"
 #include "painter_png.h"
+#include "pimagefs/utf8.h"
 
 #define TITLE_BYTES 120
 
@@ -34,7 +34,8 @@ static int paint(struct canvas *c, struct scene *s, const struct painter_ask *as
 	return 0;
 }
 
-static int sign(const struct canvas *c, const struct scene *s, const struct painter_ask *ask, struct buf *png)
+static int sign(const struct canvas *c, const struct scene *s, const struct painter_ask *ask,
+		struct buf *png)
 {
 	char title[TITLE_BYTES + 1], seed[24];
 	size_t size = utf8_cut(ask->prompt, strlen(ask->prompt), TITLE_BYTES);

@@ -1,4 +1,5 @@
-/* painter: a landscape for a prompt; the same prompt, seed and size give the same picture. Only src/demo. */
+/* painter: a landscape for a prompt; the same prompt, seed and size give the same picture. Only
+ * src/demo. */
 #ifndef PIMAGEFS_DEMO_PAINTER_H
 #define PIMAGEFS_DEMO_PAINTER_H
 

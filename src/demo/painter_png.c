@@ -1,11 +1,12 @@
 /*
- * painter_png: writes a canvas as an 8 bit PNG with its notes. Floats become bytes with a grain of less than one
- * step, which hides the bands that a clean gradient shows, and with a little of film's own grain.
+ * painter_png: writes a canvas as an 8 bit PNG with its notes. Floats become bytes with a grain of
+ * less than one step, which hides the bands that a clean gradient shows, and with a little of
+ * film's own grain.
  *
- * Happy path: head, notes, one row after the other, end. Speed counts more than size here (the grain would
- * not compress anyway): one filter, the lowest level.
- * Failures: only memory; libpng then jumps back to write_all, which answers -ENOMEM, and the buffer is
- * cut to what it held before.
+ * Happy path: head, notes, one row after the other, end. Speed counts more than size here (the
+ * grain would not compress anyway): one filter, the lowest level. Failures: only memory; libpng
+ * then jumps back to write_all, which answers -ENOMEM, and the buffer is cut to what it held
+ * before.
  */
 #include "painter_png.h"
 
@@ -74,9 +75,11 @@ static void develop_row(const struct writing *w, int y)
 		state = state * 1664525u + 1013904223u;
 		film = ((float)(state >> 20 & 255) - 127.5f) * (1.6f / 128);
 		step = (float)(state >> 12 & 255) * (1.0f / 256);
-		w->row[3 * x] = to_byte(px[x].r, step + film);
-		w->row[3 * x + 1] = to_byte(px[x].g, step + film);
-		w->row[3 * x + 2] = to_byte(px[x].b, step + film);
+		png_byte *out = w->row + 3 * (size_t)x;
+
+		out[0] = to_byte(px[x].r, step + film);
+		out[1] = to_byte(px[x].g, step + film);
+		out[2] = to_byte(px[x].b, step + film);
 	}
 }
 
@@ -85,8 +88,9 @@ static void write_rows(struct writing *w)
 	const struct canvas *c = w->canvas;
 
 	png_set_write_fn(w->png, w->out, on_bytes, on_flush);
-	png_set_IHDR(w->png, w->info, (png_uint_32)c->width, (png_uint_32)c->height, 8, PNG_COLOR_TYPE_RGB,
-		     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+	png_set_IHDR(w->png, w->info, (png_uint_32)c->width, (png_uint_32)c->height, 8,
+		     PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+		     PNG_FILTER_TYPE_DEFAULT);
 	png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
 	png_set_text(w->png, w->info, w->notes, w->n_notes);
 	png_set_filter(w->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_AVG);
@@ -114,14 +118,15 @@ static void add_note(struct writing *w, const struct png_note *note)
 	png_text *text = &w->notes[w->n_notes++];
 
 	text->compression = PNG_ITXT_COMPRESSION_NONE;
-	text->key = (char *)(uintptr_t)note->key;
-	text->text = (char *)(uintptr_t)note->text;
+	text->key = (char *)note->key;
+	text->text = (char *)note->text;
 	text->itxt_length = strlen(note->text);
-	text->lang = (char *)(uintptr_t)"";
-	text->lang_key = (char *)(uintptr_t)"";
+	text->lang = (char *)"";
+	text->lang_key = (char *)"";
 }
 
-int png_write_canvas(const struct canvas *c, uint32_t seed, const struct png_note *notes, size_t n, struct buf *out)
+int png_write_canvas(const struct canvas *c, uint32_t seed, const struct png_note *notes, size_t n,
+		     struct buf *out)
 {
 	struct writing w = { .canvas = c, .seed = seed, .out = out };
 	size_t before = out->size;

@@ -13,6 +13,7 @@ struct png_note {
 };
 
 /* Append to out. 0 or -ENOMEM; out is then as it was. */
-int png_write_canvas(const struct canvas *c, uint32_t seed, const struct png_note *notes, size_t n, struct buf *out);
+int png_write_canvas(const struct canvas *c, uint32_t seed, const struct png_note *notes, size_t n,
+		     struct buf *out);
 
 #endif

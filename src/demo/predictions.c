@@ -1,20 +1,19 @@
 /*
- * predictions: the demo service's memory. Each prediction is a record in a list, oldest first, and a small
- * JSON file of the same name, so that a restart of the service goes on where it was. A prediction does
- * nothing while it runs: it is done when its time has come, which its file knows.
+ * predictions: the demo service's memory. Each prediction is a record in a list, oldest first, and
+ * a small JSON file of the same name, so that a restart of the service goes on where it was. A
+ * prediction does nothing while it runs: it is done when its time has come, which its file knows.
  *
- * Happy path: predictions_add picks a random id, writes the file under another name and renames it; find,
- * running and recent answer from memory; draw paints a picture when somebody needs it.
- * Failures: a file that cannot be written refuses the prediction. What cannot be read, or is older than a
- * day, is removed. Pictures and prompts are bounded in bytes, predictions in number: the oldest give way.
- * predictions_release frees the records and leaves the files.
+ * Happy path: predictions_add picks a random id, writes the file under another name and renames it;
+ * find, running and recent answer from memory; draw paints a picture when somebody needs it.
+ * Failures: a file that cannot be written refuses the prediction. What cannot be read, or is older
+ * than a day, is removed. Pictures and prompts are bounded in bytes, predictions in number: the
+ * oldest give way. predictions_release frees the records and leaves the files.
  */
 #include "predictions.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +53,9 @@ static void make_room(struct predictions *p, int64_t now_ms)
 {
 	struct prediction *one;
 
-	while ((one = oldest(p)) && (p->count >= PREDICTIONS_MAX || p->prompt_bytes > PROMPT_BYTES_MAX ||
-				     now_ms - one->created_ms > PREDICTIONS_MAX_AGE_MS))
+	while ((one = oldest(p)) &&
+	       (p->count >= PREDICTIONS_MAX || p->prompt_bytes > PROMPT_BYTES_MAX ||
+		now_ms - one->created_ms > PREDICTIONS_MAX_AGE_MS))
 		drop(p, one);
 }
 
@@ -66,9 +66,10 @@ static int keep(struct predictions *p, struct prediction *one)
 
 	if (r < 0)
 		return r;
-	while (after != &p->all && list_entry(after, struct prediction, link)->created_ms > one->created_ms)
+	while (after != &p->all &&
+	       list_entry(after, struct prediction, link)->created_ms > one->created_ms)
 		after = after->prev;
-	list_append(after->next, &one->link);
+	list_insert_before(after->next, &one->link);
 	p->count++;
 	p->prompt_bytes += strlen(one->prompt);
 	return 0;
@@ -77,6 +78,14 @@ static int keep(struct predictions *p, struct prediction *one)
 static int on_found(struct prediction *one, void *data)
 {
 	return keep(data, one);
+}
+
+static int open_folder(struct predictions *p, const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	p->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return p->folder < 0 ? -errno : 0;
 }
 
 int predictions_init(struct predictions *p, const char *folder, int64_t now_ms)
@@ -89,11 +98,8 @@ int predictions_init(struct predictions *p, const char *folder, int64_t now_ms)
 	p->by_id = map_new();
 	if (!p->by_id)
 		return -ENOMEM;
-	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-		r = -errno;
-	else if ((p->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		r = -errno;
-	else
+	r = open_folder(p, folder);
+	if (r == 0)
 		r = predictions_read(p->folder, now_ms - PREDICTIONS_MAX_AGE_MS, on_found, p);
 	if (r == 0)
 		make_room(p, now_ms);
@@ -120,7 +126,8 @@ static void choose_id(char id[PREDICTION_ID])
 	uint64_t a = rng_u64(), b = rng_u64();
 
 	/* The marks of a random UUID, version 4. */
-	snprintf(id, PREDICTION_ID, "%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, a >> 32,
+	snprintf(id, PREDICTION_ID,
+		 "%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, a >> 32,
 		 a >> 16 & 0xffff, a & 0xfff, (b >> 48 & 0x3fff) | 0x8000, b & 0xffffffffffffu);
 }
 
@@ -132,7 +139,8 @@ static int64_t duration_ms(int64_t seed)
 	return 800 + (int64_t)(rng_next(&state) % 501);
 }
 
-int predictions_add(struct predictions *p, const struct prediction *ask, int64_t now_ms, struct prediction **out)
+int predictions_add(struct predictions *p, const struct prediction *ask, int64_t now_ms,
+		    struct prediction **out)
 {
 	struct prediction *one = calloc(1, sizeof(*one));
 	int r = -ENOMEM;
@@ -189,19 +197,21 @@ int predictions_cancel(struct predictions *p, struct prediction *one, int64_t no
 bool prediction_running(const struct prediction *one, int64_t now_ms)
 {
 	/* A clock that was set back must not make a finished one run again for hours. */
-	return one->outcome != OUTCOME_CANCELLED && now_ms >= one->created_ms && now_ms < one->ready_ms;
+	return one->outcome != OUTCOME_CANCELLED && now_ms >= one->created_ms &&
+	       now_ms < one->ready_ms;
 }
 
 int predictions_running(const struct predictions *p, int64_t now_ms)
 {
 	int running = 0;
 
-	list_each(link, &p->all)
+	list_each (link, &p->all)
 		running += prediction_running(list_entry(link, struct prediction, link), now_ms);
 	return running;
 }
 
-int predictions_recent(const struct predictions *p, int64_t now_ms, int64_t window_ms, int64_t *oldest_ms)
+int predictions_recent(const struct predictions *p, int64_t now_ms, int64_t window_ms,
+		       int64_t *oldest_ms)
 {
 	int recent = 0;
 
@@ -221,7 +231,7 @@ int predictions_recent(const struct predictions *p, int64_t now_ms, int64_t wind
 
 static void forget_pictures(struct predictions *p, const struct prediction *spare)
 {
-	list_each(link, &p->all) {
+	list_each (link, &p->all) {
 		struct prediction *one = list_entry(link, struct prediction, link);
 
 		if (p->png_bytes <= PNG_BYTES_MAX)
@@ -258,7 +268,8 @@ struct prediction *predictions_undrawn(const struct predictions *p, int64_t now_
 
 		if (now_ms - one->created_ms > 5000)
 			break;
-		if (one->outcome == OUTCOME_PICTURE && !one->png.size && prediction_running(one, now_ms))
+		if (one->outcome == OUTCOME_PICTURE && !one->png.size &&
+		    prediction_running(one, now_ms))
 			found = one;
 	}
 	return found;

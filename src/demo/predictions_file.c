@@ -1,10 +1,10 @@
 /*
  * predictions_file: predictions on disk, a file of a few lines each, called <id>.json.
  *
- * Happy path: prediction_save writes <id>.tmp and renames it; predictions_read walks over the folder and
- * makes a record of each file. No fsync: what must outlive is this process, not the machine.
- * Failures: a file that makes no sense is removed, as is a half-written one that a kill left; files whose
- * names are not of this form are never touched. Nothing is held.
+ * Happy path: prediction_save writes <id>.tmp and renames it; predictions_read walks over the
+ * folder and makes a record of each file. No fsync: what must outlive is this process, not the
+ * machine. Failures: a file that makes no sense is removed, as is a half-written one that a kill
+ * left; files whose names are not of this form are never touched. Nothing is held.
  */
 #include "predictions_file.h"
 
@@ -35,9 +35,10 @@ void prediction_free(struct prediction *one)
 
 static json_t *to_json(const struct prediction *one)
 {
-	return json_pack("{s:s, s:I, s:i, s:i, s:i, s:I, s:I}", "prompt", one->prompt, "seed", (json_int_t)one->seed,
-			 "width", one->width, "height", one->height, "outcome", (int)one->outcome, "created_ms",
-			 (json_int_t)one->created_ms, "ready_ms", (json_int_t)one->ready_ms);
+	return json_pack("{s:s, s:I, s:i, s:i, s:i, s:I, s:I}", "prompt", one->prompt, "seed",
+			 (json_int_t)one->seed, "width", one->width, "height", one->height,
+			 "outcome", (int)one->outcome, "created_ms", (json_int_t)one->created_ms,
+			 "ready_ms", (json_int_t)one->ready_ms);
 }
 
 static int write_file(int folder, const char *name, const json_t *json)
@@ -83,8 +84,9 @@ void prediction_unlink(int folder, const char *id)
 
 static bool makes_sense(const struct prediction *one)
 {
-	return one->width >= PAINTER_SIDE_MIN && one->width <= PAINTER_SIDE_MAX && one->height >= PAINTER_SIDE_MIN &&
-	       one->height <= PAINTER_SIDE_MAX && one->outcome <= OUTCOME_CANCELLED && one->created_ms > 0 &&
+	return one->width >= PAINTER_SIDE_MIN && one->width <= PAINTER_SIDE_MAX &&
+	       one->height >= PAINTER_SIDE_MIN && one->height <= PAINTER_SIDE_MAX &&
+	       one->outcome <= OUTCOME_CANCELLED && one->created_ms > 0 &&
 	       one->ready_ms >= one->created_ms;
 }
 
@@ -94,9 +96,10 @@ static int from_json(json_t *json, struct prediction *one)
 	const char *prompt;
 	int outcome;
 
-	if (json_unpack(json, "{s:s, s:I, s:i, s:i, s:i, s:I, s:I}", "prompt", &prompt, "seed", &seed, "width",
-			&one->width, "height", &one->height, "outcome", &outcome, "created_ms", &created,
-			"ready_ms", &ready) < 0 || outcome < 0)
+	if (json_unpack(json, "{s:s, s:I, s:i, s:i, s:i, s:I, s:I}", "prompt", &prompt, "seed",
+			&seed, "width", &one->width, "height", &one->height, "outcome", &outcome,
+			"created_ms", &created, "ready_ms", &ready) < 0 ||
+	    outcome < 0)
 		return -EINVAL;
 	one->seed = seed;
 	one->outcome = (enum outcome)outcome;
@@ -111,15 +114,21 @@ static int from_json(json_t *json, struct prediction *one)
 static int load(int folder, const char *name, json_t **out)
 {
 	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	json_error_t why = { 0 };
 	struct stat st;
+	int r = -EINVAL;
 
 	if (fd < 0)
 		return -errno;
-	*out = NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_BYTES_MAX)
-		*out = json_loadfd(fd, 0, NULL);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_BYTES_MAX) {
+		*out = json_loadfd(fd, 0, &why);
+		if (*out)
+			r = 0;
+		else if (!*why.text) /* what is no JSON has a reason, no memory has none */
+			r = -ENOMEM;
+	}
 	close(fd);
-	return *out ? 0 : -EINVAL;
+	return r;
 }
 
 static int read_one(int folder, const char *name, struct prediction **out)
@@ -148,31 +157,30 @@ static bool is_ours(const char *name)
 	       (!strcmp(name + ID_SIZE, ".json") || !strcmp(name + ID_SIZE, ".tmp"));
 }
 
-static int visit(int folder, const char *name, int64_t since_ms, int (*found)(struct prediction *, void *), void *data)
+static int visit(int folder, const char *name, int64_t since_ms,
+		 int (*found)(struct prediction *, void *), void *data)
 {
 	struct prediction *one = NULL;
-	int r = 0;
+	int r = -EINVAL;
 
 	if (!is_ours(name))
 		return 0;
-	if (!strcmp(name + ID_SIZE, ".json")) {
+	if (!strcmp(name + ID_SIZE, ".json"))
 		r = read_one(folder, name, &one);
-		if (r == -ENOMEM)
-			return r;
-	}
-	if (!one || one->created_ms <= since_ms) {
-		unlinkat(folder, name, 0);
-		r = 0;
-	} else {
+	if (r == 0 && one->created_ms > since_ms) {
 		r = found(one, data);
-		if (r == 0)
-			return 0;
+		if (r < 0)
+			prediction_free(one);
+		return r;
 	}
 	prediction_free(one);
-	return r;
+	if (r == 0 || r == -EINVAL)
+		unlinkat(folder, name, 0);
+	return r == -ENOMEM ? r : 0;
 }
 
-int predictions_read(int folder, int64_t since_ms, int (*found)(struct prediction *one, void *data), void *data)
+int predictions_read(int folder, int64_t since_ms, int (*found)(struct prediction *one, void *data),
+		     void *data)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	struct dirent *entry;

@@ -1,10 +1,11 @@
 /*
- * scene: reads a prompt as a landscape painter on a postcard would: a few words set the hour, the place,
- * the weather and the colour, and everything that the words leave open is thrown by dice that the prompt
- * and the seed have loaded. So a prompt's pictures are kin, and each seed is another day.
+ * scene: reads a prompt as a landscape painter on a postcard would: a few words set the hour, the
+ * place, the weather and the colour, and everything that the words leave open is thrown by dice
+ * that the prompt and the seed have loaded. So a prompt's pictures are kin, and each seed is
+ * another day.
  *
- * Happy path: scene_plan walks over the words, looks each up in the table, then fills the gaps. Any text
- * is fine, none is needed. Nothing fails, nothing is held.
+ * Happy path: scene_plan walks over the words, looks each up in the table, then fills the gaps. Any
+ * text is fine, none is needed. Nothing fails, nothing is held.
  */
 #include "scene.h"
 
@@ -14,8 +15,18 @@
 
 #include "pimagefs/rng.h"
 
-enum trait { TRAIT_MOOD, TRAIT_PLACE, TRAIT_SUBJECT, TRAIT_COLOUR, TRAIT_SNOW, TRAIT_RAIN, TRAIT_STARS, TRAIT_MOON,
-	     TRAIT_FLOWERS, TRAIT_CLOUDS };
+enum trait {
+	TRAIT_MOOD,
+	TRAIT_PLACE,
+	TRAIT_SUBJECT,
+	TRAIT_COLOUR,
+	TRAIT_SNOW,
+	TRAIT_RAIN,
+	TRAIT_STARS,
+	TRAIT_MOON,
+	TRAIT_FLOWERS,
+	TRAIT_CLOUDS
+};
 
 struct word {
 	const char *text;
@@ -148,10 +159,12 @@ static const struct word words[] = {
 	{ "moon", TRAIT_MOON, 0 },
 	{ "moonlight", TRAIT_MOON, 0 },
 	{ "flower", TRAIT_FLOWERS, 0 },
-	{ "poppy", TRAIT_FLOWERS, 0 },
-	{ "tulip", TRAIT_FLOWERS, 0 },
-	{ "spring", TRAIT_FLOWERS, 0 },
-	{ "blossom", TRAIT_FLOWERS, 0 },
+	{ "poppy", TRAIT_FLOWERS, 0xd8433b },
+	{ "poppies", TRAIT_FLOWERS, 0xd8433b },
+	{ "sunflower", TRAIT_FLOWERS, 0xf0b43c },
+	{ "tulip", TRAIT_FLOWERS, 0xe8708c },
+	{ "spring", TRAIT_FLOWERS, 0xe9e4f2 },
+	{ "blossom", TRAIT_FLOWERS, 0xe8708c },
 	{ "cloud", TRAIT_CLOUDS, 0 },
 	{ "cloudy", TRAIT_CLOUDS, 0 },
 };
@@ -162,15 +175,51 @@ struct palette {
 };
 
 static const struct palette palettes[MOODS] = {
-	[MOOD_DAWN] = { { 0x4a6796, 0x97a3c8, 0xf0c0b6, 0xffe4c6 }, 0xfff0d2, 0xd3b4bd, 0x232b48, 0x4c5b62 },
-	[MOOD_NOON] = { { 0x2468ad, 0x5a9dd4, 0xa3cfea, 0xe8f4f2 }, 0xfffbe8, 0xa8c8da, 0x16393c, 0x4f7f52 },
-	[MOOD_GOLDEN] = { { 0x4d6291, 0xa98f94, 0xf4b469, 0xffe1a0 }, 0xfff0bd, 0xdea878, 0x2c1b24, 0x7a5b36 },
-	[MOOD_SUNSET] = { { 0x262654, 0x77396f, 0xe2605a, 0xffb765 }, 0xffe09a, 0xbb566a, 0x170f2b, 0x543548 },
-	[MOOD_DUSK] = { { 0x141a3e, 0x38386f, 0x8a5f96, 0xe4a5a2 }, 0xffe3d6, 0x75648f, 0x0e0f26, 0x34395a },
-	[MOOD_NIGHT] = { { 0x060a1c, 0x0d1836, 0x1b2f5c, 0x3a557f }, 0xf3eedb, 0x2e466f, 0x050813, 0x1a2a44 },
-	[MOOD_AURORA] = { { 0x050a19, 0x08182c, 0x0f3140, 0x1f5b5b }, 0xdff5ea, 0x1d4a55, 0x03070d, 0x14323a },
-	[MOOD_MIST] = { { 0x94a9b8, 0xb6c6cd, 0xd7dedb, 0xf0ece2 }, 0xfffaf0, 0xcdd5d4, 0x2c3c46, 0x6a7d74 },
-	[MOOD_STORM] = { { 0x262e39, 0x434f5d, 0x75848f, 0xc0c2b8 }, 0xf2eedf, 0x7c8a94, 0x141b22, 0x46544f },
+	[MOOD_DAWN] = { { 0x4a6796, 0x97a3c8, 0xf0c0b6, 0xffe4c6 },
+			0xfff0d2,
+			0xd3b4bd,
+			0x232b48,
+			0x4c5b62 },
+	[MOOD_NOON] = { { 0x2468ad, 0x5a9dd4, 0xa3cfea, 0xe8f4f2 },
+			0xfffbe8,
+			0xa8c8da,
+			0x16393c,
+			0x4f7f52 },
+	[MOOD_GOLDEN] = { { 0x4d6291, 0xa98f94, 0xf4b469, 0xffe1a0 },
+			  0xfff0bd,
+			  0xdea878,
+			  0x2c1b24,
+			  0x7a5b36 },
+	[MOOD_SUNSET] = { { 0x262654, 0x77396f, 0xe2605a, 0xffb765 },
+			  0xffe09a,
+			  0xbb566a,
+			  0x170f2b,
+			  0x543548 },
+	[MOOD_DUSK] = { { 0x141a3e, 0x38386f, 0x8a5f96, 0xe4a5a2 },
+			0xffe3d6,
+			0x75648f,
+			0x0e0f26,
+			0x34395a },
+	[MOOD_NIGHT] = { { 0x060a1c, 0x0d1836, 0x1b2f5c, 0x3a557f },
+			 0xf3eedb,
+			 0x2e466f,
+			 0x050813,
+			 0x1a2a44 },
+	[MOOD_AURORA] = { { 0x050a19, 0x08182c, 0x0f3140, 0x1f5b5b },
+			  0xdff5ea,
+			  0x1d4a55,
+			  0x03070d,
+			  0x14323a },
+	[MOOD_MIST] = { { 0x94a9b8, 0xb6c6cd, 0xd7dedb, 0xf0ece2 },
+			0xfffaf0,
+			0xcdd5d4,
+			0x2c3c46,
+			0x6a7d74 },
+	[MOOD_STORM] = { { 0x262e39, 0x434f5d, 0x75848f, 0xc0c2b8 },
+			 0xf2eedf,
+			 0x7c8a94,
+			 0x141b22,
+			 0x46544f },
 };
 
 float scene_roll(struct scene *s)
@@ -220,6 +269,7 @@ static void take_word(struct scene *s, struct reading *r, const struct word *w)
 		break;
 	case TRAIT_FLOWERS:
 		s->flowers = true;
+		s->flower_ink = w->value;
 		break;
 	case TRAIT_CLOUDS:
 		s->clouds = 0.9f;
@@ -270,8 +320,9 @@ static enum mood pick_mood(struct scene *s, const struct reading *r)
 	static const enum mood warm[] = { MOOD_GOLDEN, MOOD_SUNSET, MOOD_GOLDEN, MOOD_DAWN };
 	static const enum mood cool[] = { MOOD_DUSK, MOOD_NIGHT, MOOD_MIST, MOOD_NOON };
 	static const enum mood winter[] = { MOOD_DAWN, MOOD_DUSK, MOOD_GOLDEN, MOOD_NOON };
-	static const enum mood any[] = { MOOD_DAWN, MOOD_GOLDEN, MOOD_SUNSET, MOOD_DUSK, MOOD_NIGHT, MOOD_NOON,
-					 MOOD_DAWN, MOOD_GOLDEN, MOOD_AURORA, MOOD_MIST };
+	static const enum mood any[] = { MOOD_DAWN,   MOOD_GOLDEN, MOOD_SUNSET, MOOD_DUSK,
+					 MOOD_NIGHT,  MOOD_NOON,   MOOD_DAWN,   MOOD_GOLDEN,
+					 MOOD_AURORA, MOOD_MIST };
 	float roll = scene_roll(s);
 
 	if (r->mood >= 0)
@@ -292,8 +343,8 @@ static enum mood pick_mood(struct scene *s, const struct reading *r)
 
 static enum place pick_place(struct scene *s, const struct reading *r)
 {
-	static const enum place any[] = { PLACE_MOUNTAINS, PLACE_LAKE, PLACE_LAKE, PLACE_SEA,
-					  PLACE_HILLS, PLACE_FOREST, PLACE_MOUNTAINS };
+	static const enum place any[] = { PLACE_MOUNTAINS, PLACE_LAKE,   PLACE_LAKE,     PLACE_SEA,
+					  PLACE_HILLS,     PLACE_FOREST, PLACE_MOUNTAINS };
 	static const enum place wild[] = { PLACE_FOREST, PLACE_HILLS, PLACE_MOUNTAINS };
 	float roll = scene_roll(s);
 
@@ -356,8 +407,10 @@ static bool is_dark(enum mood mood)
 /* The sun stands where its hour puts it, and to one side of the middle, as the eye likes it. */
 static void place_sun(struct scene *s, const struct painter_ask *ask)
 {
-	static const float heights[MOODS] = { 0.13f, 0.72f, 0.16f, 0.06f, 0.05f, 0.66f, 0.75f, 0.42f, 0.5f };
-	float side = scene_between(s, 0.60f, 0.74f), h = heights[s->mood] * scene_between(s, 0.85f, 1.15f);
+	static const float heights[MOODS] = { 0.13f, 0.72f, 0.16f, 0.06f, 0.05f,
+					      0.66f, 0.75f, 0.42f, 0.5f };
+	float side = scene_between(s, 0.60f, 0.74f),
+	      h = heights[s->mood] * scene_between(s, 0.85f, 1.15f);
 
 	if (scene_roll(s) < 0.5f)
 		side = 1 - side;
@@ -381,8 +434,9 @@ static uint64_t load_dice(const struct painter_ask *ask)
 
 void scene_plan(struct scene *s, const struct painter_ask *ask)
 {
-	static const uint32_t furs[SUBJECTS] = { 0x6a5a50, 0xd0662c, 0x8a6a50, 0x8a6242, 0x6a6468, 0x6a5a50,
-						 0xc8402f, 0x80502f, 0xd8513c, 0x4a4450, 0x4f7a3c };
+	static const uint32_t furs[SUBJECTS] = { 0x6a5a50, 0xd0662c, 0x8a6a50, 0x8a6242,
+						 0x6a6468, 0x6a5a50, 0xc8402f, 0x80502f,
+						 0xd8513c, 0x4a4450, 0x4f7a3c };
 	static const float horizons[PLACES] = { 0.66f, 0.60f, 0.56f, 0.58f, 0.66f, 0.58f, 0.66f };
 	struct reading r = { .mood = -1, .place = -1 };
 	float clouds;

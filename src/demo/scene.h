@@ -1,4 +1,5 @@
-/* scene: what a prompt's words and the seed make of a landscape: its light, its place, its weather. */
+/* scene: what a prompt's words and the seed make of a landscape: its light, its place, its weather.
+ */
 #ifndef PIMAGEFS_DEMO_SCENE_H
 #define PIMAGEFS_DEMO_SCENE_H
 
@@ -21,7 +22,16 @@ enum mood {
 	MOODS
 };
 
-enum place { PLACE_MOUNTAINS, PLACE_LAKE, PLACE_SEA, PLACE_HILLS, PLACE_FOREST, PLACE_DESERT, PLACE_CITY, PLACES };
+enum place {
+	PLACE_MOUNTAINS,
+	PLACE_LAKE,
+	PLACE_SEA,
+	PLACE_HILLS,
+	PLACE_FOREST,
+	PLACE_DESERT,
+	PLACE_CITY,
+	PLACES
+};
 
 enum subject {
 	SUBJECT_NONE,
@@ -43,12 +53,13 @@ struct scene {
 	enum place place;
 	enum subject subject;
 	bool snow, rain, stars, moon, flowers, water;
-	float clouds; /* 0 to 1 */
-	uint32_t seed; /* of the noise */
-	uint64_t dice; /* state of rng_next */
-	float unit;    /* the shorter side, pixels: sizes of things are parts of it */
-	float horizon; /* pixels from the top */
-	struct point sun; /* pixels; the moon at night */
+	uint32_t flower_ink; /* 0: any */
+	float clouds;        /* 0 to 1 */
+	uint32_t seed;       /* of the noise */
+	uint64_t dice;       /* state of rng_next */
+	float unit;          /* the shorter side, pixels: sizes of things are parts of it */
+	float horizon;       /* pixels from the top */
+	struct point sun;    /* pixels; the moon at night */
 	float sun_radius;
 	struct rgb sky[4]; /* zenith to horizon */
 	struct rgb light, haze, near, land;

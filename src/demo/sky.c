@@ -1,8 +1,10 @@
 /*
- * sky: everything above the horizon: a gradient of four colours, the light around the sun or moon, stars
- * and the milky way, curtains of northern light, and clouds that grow flatter towards the horizon.
+ * sky: everything above the horizon: a gradient of four colours, the light around the sun or moon,
+ * stars and the milky way, curtains of northern light, and clouds that grow flatter towards the
+ * horizon.
  *
- * Happy path: sky_paint writes every pixel of the canvas once, then adds. Nothing fails, nothing is held.
+ * Happy path: sky_paint writes every pixel of the canvas once, then adds. Nothing fails, nothing is
+ * held.
  */
 #include <math.h>
 
@@ -18,7 +20,8 @@ static struct rgb sky_tone(const struct scene *s, float t)
 
 	for (int i = 1; i < 3; i++) {
 		if (t < stops[i])
-			return rgb_blend(s->sky[i - 1], s->sky[i], (t - stops[i - 1]) / (stops[i] - stops[i - 1]));
+			return rgb_blend(s->sky[i - 1], s->sky[i],
+					 (t - stops[i - 1]) / (stops[i] - stops[i - 1]));
 	}
 	return rgb_blend(s->sky[2], s->sky[3], clamp01((t - stops[2]) / (stops[3] - stops[2])));
 }
@@ -72,11 +75,13 @@ static void paint_milky_way(struct canvas *c, struct scene *s)
 		float fade = 1 - ramp(0.5f, 1, (float)y / s->horizon);
 
 		for (int x = 0; x < c->width; x++) {
-			float d = ((float)x - middle - ((float)y - s->horizon / 2) * lean) / width, n;
+			float d = ((float)x - middle - ((float)y - s->horizon / 2) * lean) / width,
+			      n;
 
 			if (d < -1.5f || d > 1.5f)
 				continue;
-			n = noise_plane_fbm(s->seed + 77, (float)x / s->unit * 7, (float)y / s->unit * 7, 4);
+			n = noise_plane_fbm(s->seed + 77, (float)x / s->unit * 7,
+					    (float)y / s->unit * 7, 4);
 			n = (0.25f + 0.75f * ramp(0.25f, 0.95f, n)) * (1 - ramp(0, 1.5f, fabsf(d)));
 			px[x] = rgb_screen(px[x], rgb_hex(0xaab4e8), 0.24f * n * fade);
 		}
@@ -95,9 +100,11 @@ static void paint_moon(struct canvas *c, const struct scene *s)
 
 			if (cover <= 0 || x < 0 || y < 0 || x >= c->width || y >= c->height)
 				continue;
-			stain = noise_plane_fbm(s->seed + 5, dx / r * 1.6f + 9, dy / r * 1.6f + 9, 3);
+			stain = noise_plane_fbm(s->seed + 5, dx / r * 1.6f + 9, dy / r * 1.6f + 9,
+						3);
 			stain = 1 - 0.16f * ramp(0.36f, 0.72f, stain);
-			canvas_row(c, y)[x] = rgb_mix(canvas_row(c, y)[x], rgb_scale(s->light, stain), cover);
+			canvas_row(c, y)[x] =
+				rgb_mix(canvas_row(c, y)[x], rgb_scale(s->light, stain), cover);
 		}
 	}
 }
@@ -109,7 +116,8 @@ static void paint_sun(struct canvas *c, const struct scene *s)
 	if (s->mood == MOOD_STORM)
 		return;
 	canvas_glow(c, s->sun, s->sun_radius * 4, s->light, 0.4f);
-	canvas_disc(c, s->sun, s->sun_radius, s->mood == MOOD_MIST ? 5 : 1.2f, disc, s->mood == MOOD_MIST ? 0.8f : 1);
+	canvas_disc(c, s->sun, s->sun_radius, s->mood == MOOD_MIST ? 5 : 1.2f, disc,
+		    s->mood == MOOD_MIST ? 0.8f : 1);
 }
 
 static void paint_curtain_column(struct canvas *c, int x, float foot, float reach, float power)
@@ -121,7 +129,8 @@ static void paint_curtain_column(struct canvas *c, int x, float foot, float reac
 		float glow = ramp(0, 0.09f, t) * (1 - t) * (1 - t) * power;
 		struct rgb *px = canvas_row(c, y) + x;
 
-		*px = rgb_screen(*px, rgb_mix(rgb_hex(low), rgb_hex(high), ramp(0.1f, 0.8f, t)), glow);
+		*px = rgb_screen(*px, rgb_mix(rgb_hex(low), rgb_hex(high), ramp(0.1f, 0.8f, t)),
+				 glow);
 	}
 }
 
@@ -132,12 +141,15 @@ static void paint_aurora(struct canvas *c, const struct scene *s)
 
 		for (int x = 0; x < c->width; x++) {
 			float u = (float)x / s->unit;
-			float foot = 0.30f + 0.17f * (float)k + 0.42f * (noise_line_fbm(seed, u * 1.1f, 2) - 0.5f);
-			float rays = 0.35f + 0.65f * noise_line_fbm(seed + 9, u * 22 + foot * 12, 3);
+			float foot = 0.30f + 0.17f * (float)k +
+				     0.42f * (noise_line_fbm(seed, u * 1.1f, 2) - 0.5f);
+			float rays =
+				0.35f + 0.65f * noise_line_fbm(seed + 9, u * 22 + foot * 12, 3);
 			float swell = ramp(0.25f, 0.7f, noise_line(seed + 3, u * 1.7f));
 			float reach = s->horizon * (0.28f + 0.3f * noise_line(seed + 5, u * 9));
 
-			paint_curtain_column(c, x, foot * s->horizon * 1.25f, reach, rays * swell * 0.85f);
+			paint_curtain_column(c, x, foot * s->horizon * 1.25f, reach,
+					     rays * swell * 0.85f);
 		}
 	}
 }
@@ -147,10 +159,12 @@ struct cloud_ink {
 	float from; /* the noise at which a cloud begins */
 };
 
-static struct rgb cloud_over(const struct scene *s, const struct cloud_ink *ink, struct rgb under, float x, float y)
+static struct rgb cloud_over(const struct scene *s, const struct cloud_ink *ink, struct rgb under,
+			     float x, float y)
 {
 	float high = (s->horizon - y) / s->horizon, flat = 1 / (high + 0.22f);
-	float u = (x - s->sun.x) / s->unit, cx = u * 1.1f * (0.55f + 0.45f * flat) + 40, cy = flat * 3.1f;
+	float u = (x - s->sun.x) / s->unit, cx = u * 1.1f * (0.55f + 0.45f * flat) + 40,
+	      cy = flat * 3.1f;
 	float n = noise_plane_fbm(s->seed + 400, cx, cy, 5);
 	float alpha = ramp(ink->from, ink->from + 0.26f, n) * (1 - 0.35f * high), side, lit;
 

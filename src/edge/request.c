@@ -1,13 +1,14 @@
 /*
  * request: from a file's text to a checked input for the model.
  *
- * The rules of a mount (model, [defaults], what to do about the seed) are built once. A text is then read
- * as a plain prompt or as JSON (request_text does that), the defaults fill in what it does not say, and
- * the schema has the last word. What comes out is the input object as it will be sent.
+ * The rules of a mount (model, [defaults], what to do about the seed) are built once. A text is
+ * then read as a plain prompt or as JSON (request_text does that), the defaults fill in what it
+ * does not say, and the schema has the last word. What comes out is the input object as it will be
+ * sent.
  *
- * -EINVAL and -EILSEQ are the text's fault and come with a sentence; -ENOMEM is ours. The input may hold
- * a token, so requests and rules are overwritten when they are released, and request_masked is what may
- * be shown.
+ * -EINVAL and -EILSEQ are the text's fault and come with a sentence; -ENOMEM is ours. The input may
+ * hold a token, so requests and rules are overwritten when they are released, and request_masked is
+ * what may be shown.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -45,8 +46,10 @@ static int refuse_seed(const char *text, struct error *err)
 	static const char *const words[] = { "random", "service" };
 	const char *nearest = suggest(text, words, 2);
 
-	error_set(err, ERROR_INVALID, "seed: \"%.64s\" is not allowed; use random, service or a whole number "
-		  "from 0%s%s%s", text, nearest ? ". Did you mean \"" : "", nearest ? nearest : "",
+	error_set(err, ERROR_INVALID,
+		  "seed: \"%.64s\" is not allowed; use random, service or a whole number "
+		  "from 0%s%s%s",
+		  text, nearest ? ". Did you mean \"" : "", nearest ? nearest : "",
 		  nearest ? "\"?" : "");
 	return -EINVAL;
 }
@@ -60,12 +63,14 @@ static int add_value(struct request_rules *rules, const struct config_default *d
 	return json_object_set_new(rules->defaults, d->key, value) < 0 ? -ENOMEM : 0;
 }
 
-static int add_default(struct request_rules *rules, const struct config_default *d, struct error *err)
+static int add_default(struct request_rules *rules, const struct config_default *d,
+		       struct error *err)
 {
 	int r;
 
 	if (strcmp(d->key, "prompt") == 0) {
-		error_set(err, ERROR_INVALID, "prompt: is not allowed in [defaults]: each request has its own");
+		error_set(err, ERROR_INVALID,
+			  "prompt: is not allowed in [defaults]: each request has its own");
 		return -EINVAL;
 	}
 	if (strcmp(d->key, "seed") != 0)
@@ -85,7 +90,8 @@ static const char *where_of(const struct settings *settings, const char *field)
 	return "[defaults]";
 }
 
-static int add_defaults(struct request_rules *rules, const struct settings *settings, struct error *err)
+static int add_defaults(struct request_rules *rules, const struct settings *settings,
+			struct error *err)
 {
 	const char *culprit = NULL;
 	int r;
@@ -103,7 +109,8 @@ static int add_defaults(struct request_rules *rules, const struct settings *sett
 	return r;
 }
 
-int request_rules_new(struct request_rules **out, const struct settings *settings, struct error *err)
+int request_rules_new(struct request_rules **out, const struct settings *settings,
+		      struct error *err)
 {
 	struct request_rules *rules = calloc(1, sizeof(*rules));
 	struct error unseen;
@@ -178,8 +185,8 @@ static int fill(const struct request_rules *rules, const json_t *input, struct r
 	return 0;
 }
 
-int request_parse(const struct request_rules *rules, const char *name, const char *text, size_t size,
-		  struct request *out, struct error *err)
+int request_parse(const struct request_rules *rules, const char *name, const char *text,
+		  size_t size, struct request *out, struct error *err)
 {
 	json_t *input = NULL;
 	int r = request_read(rules, name, text, size, &input, err);
@@ -196,10 +203,12 @@ int request_parse(const struct request_rules *rules, const char *name, const cha
 
 int request_set_seed(struct request *r, int64_t seed)
 {
-	json_t *input = json_loads(r->input, 0, NULL);
+	json_t *input = NULL;
+	json_error_t fault;
 	char *text = NULL;
 
-	if (input && json_object_set_new(input, "seed", json_integer(seed)) == 0)
+	if (request_load(r->input, strlen(r->input), &input, &fault) == 0 &&
+	    json_object_set_new(input, "seed", json_integer(seed)) == 0)
 		text = json_dumps(input, DUMP_FLAGS);
 	request_drop(input);
 	if (!text)
@@ -214,10 +223,13 @@ int request_set_seed(struct request *r, int64_t seed)
 
 json_t *request_masked(const struct request_rules *rules, const char *input)
 {
-	json_t *shown = json_loads(input, 0, NULL);
+	json_t *shown = NULL;
+	json_error_t fault;
 	const char *field;
 
-	for (size_t i = 0; shown && (field = schema_field(rules->schema, i)); i++) {
+	if (request_load(input, strlen(input), &shown, &fault) < 0)
+		return NULL;
+	for (size_t i = 0; (field = schema_field(rules->schema, i)); i++) {
 		json_t *value = json_object_get(shown, field);
 
 		if (!value || !schema_is_secret(rules->schema, field))

@@ -10,10 +10,15 @@ struct request_rules {
 	bool random_seed;
 };
 
-/* The input object that a text asks for, without defaults: *out is the caller's for request_drop. 0, -EINVAL, -EILSEQ, -ENOMEM. */
+/* The input object that a text asks for, without defaults: *out is the caller's for request_drop.
+ * 0, -EINVAL, -EILSEQ, -ENOMEM. */
 int request_read(const struct request_rules *rules, const char *name, const char *text, size_t size,
 		 json_t **out, struct error *err);
-/* Overwrite every text in a JSON value of few levels that nobody else refers to, then drop it. Takes NULL. */
+/* JSON text of no great depth as a value: 0 and *out is the caller's, -EINVAL and the fault, or
+ * -ENOMEM. */
+int request_load(const char *text, size_t size, json_t **out, json_error_t *fault);
+/* Overwrite every text in a JSON value of few levels that nobody else refers to, then drop it.
+ * Takes NULL. */
 void request_drop(json_t *value);
 
 #endif

@@ -1,17 +1,16 @@
 /*
  * request_text: reading a request file's text.
  *
- * A text is a plain prompt or JSON, by its name's ending or its first character. It must be UTF-8 without
- * control characters but tabs and line ends. A plain prompt becomes {"prompt": TEXT}; JSON is the input
- * object itself or a create body around one.
+ * A text is a plain prompt or JSON, by its name's ending or its first character. It must be UTF-8
+ * without control characters but tabs and line ends. A plain prompt becomes {"prompt": TEXT}; JSON
+ * is the input object itself or a create body around one.
  *
- * Refusals name the line and column, or the field. jansson's own words are used without the piece of text
- * that it quotes, for that may be a token. jansson tells a failed allocation within a value as bad syntax,
- * so a fault counts only when it is found twice with memory left.
+ * Refusals name the line and column, or the field. jansson's own words are used without the piece
+ * of text that it quotes, for that may be a token.
  *
- * While a file is being written it is checked at each write, and there only a fault counts that no further
- * byte can mend. To keep that cheap for a text that comes byte by byte, a long text is looked at as a
- * whole only where it may be complete, and else at its end.
+ * While a file is being written it is checked at each write, and there only a fault counts that no
+ * further byte can mend. To keep that cheap for a text that comes byte by byte, a long text is
+ * looked at as a whole only where it may be complete, and else at its end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -109,8 +108,10 @@ static int refuse_control(const char *text, size_t offset, struct error *err)
 {
 	struct position at = position_of(text, offset);
 
-	error_set(err, ERROR_INVALID, "there is a control character (0x%02x) at line %u, column %u; only tabs and "
-		  "line ends are allowed", (unsigned char)text[offset], at.line, at.column);
+	error_set(err, ERROR_INVALID,
+		  "there is a control character (0x%02x) at line %u, column %u; only tabs and "
+		  "line ends are allowed",
+		  (unsigned char)text[offset], at.line, at.column);
 	return -EINVAL;
 }
 
@@ -119,8 +120,10 @@ static bool is_refused(char c, bool unfinished)
 	return (unsigned char)c < ' ' && c != '\t' && c != '\r' && c != '\n' && (c || !unfinished);
 }
 
-/* The bytes from `from` on; unfinished: NULs may still be filled in, and the last character may be cut. */
-static int check_bytes(const char *text, size_t from, size_t size, bool unfinished, struct error *err)
+/* The bytes from `from` on; unfinished: NULs may still be filled in, and the last character may be
+ * cut. */
+static int check_bytes(const char *text, size_t from, size_t size, bool unfinished,
+		       struct error *err)
 {
 	size_t valid = from + utf8_valid_prefix(text + from, size - from);
 
@@ -136,8 +139,8 @@ static int refuse_depth(const char *text, size_t offset, struct error *err)
 {
 	struct position at = position_of(text, offset);
 
-	error_set(err, ERROR_INVALID, "the JSON is nested deeper than %d at line %u, column %u", DEEPEST, at.line,
-		  at.column);
+	error_set(err, ERROR_INVALID, "the JSON is nested deeper than %d at line %u, column %u",
+		  DEEPEST, at.line, at.column);
 	return -EINVAL;
 }
 
@@ -185,28 +188,37 @@ static int refuse_json(const json_error_t *fault, struct error *err)
 	int size = near ? (int)(near - fault->text) : (int)strlen(fault->text);
 
 	if (known)
-		error_set(err, ERROR_INVALID, "the JSON is wrong at line %d, column %d: %s", fault->line, fault->column,
-			  known);
+		error_set(err, ERROR_INVALID, "the JSON is wrong at line %d, column %d: %s",
+			  fault->line, fault->column, known);
 	else
-		error_set(err, ERROR_INVALID, "the JSON is wrong at line %d, column %d: %.*s", fault->line,
-			  fault->column, size, fault->text);
+		error_set(err, ERROR_INVALID, "the JSON is wrong at line %d, column %d: %.*s",
+			  fault->line, fault->column, size, fault->text);
 	return -EINVAL;
 }
 
-/* 0 and a new value; -EINVAL and the fault; -ENOMEM. */
-static int load(const char *text, size_t size, json_t **out, json_error_t *fault)
+/*
+ * Read twice, for without memory jansson 2.14 calls right text wrong, or drops a byte of a long
+ * text and says nothing: what is true is found both times.
+ */
+int request_load(const char *text, size_t size, json_t **out, json_error_t *fault)
 {
+	json_t *first = json_loadb(text, size, JSON_REJECT_DUPLICATES, fault);
+	json_t *second = json_loadb(text, size, JSON_REJECT_DUPLICATES, fault);
 	struct buf probe = BUF_INIT;
-	int r;
+	bool same = first && json_equal(first, second);
+	int r = 0;
 
-	for (int i = 0; i < 2; i++) {
-		*out = json_loadb(text, size, JSON_REJECT_DUPLICATES, fault);
-		if (*out)
-			return 0;
-	}
-	r = buf_resize(&probe, size);
+	if (!first && !second)
+		r = buf_resize(&probe, size) < 0 ? -ENOMEM : -EINVAL;
+	else if (!same)
+		r = -ENOMEM;
 	buf_release(&probe);
-	return r < 0 ? r : -EINVAL;
+	request_drop(second);
+	if (r < 0)
+		request_drop(first);
+	else
+		*out = first;
+	return r;
 }
 
 void request_drop(json_t *value)
@@ -216,7 +228,7 @@ void request_drop(json_t *value)
 
 	if (json_is_string(value))
 		explicit_bzero((char *)json_string_value(value), json_string_length(value));
-	json_object_foreach(value, key, inner)
+	json_object_foreach (value, key, inner)
 		request_drop(json_incref(inner));
 	json_decref(value);
 }
@@ -239,10 +251,12 @@ static int refuse_body_key(const char *key, struct error *err)
 	const char *nearest = suggest(key, keys, 2);
 
 	if (nearest)
-		error_set(err, ERROR_INVALID, "%.80s: does not belong beside \"input\"; did you mean \"%s\"?", key,
+		error_set(err, ERROR_INVALID,
+			  "%.80s: does not belong beside \"input\"; did you mean \"%s\"?", key,
 			  nearest);
 	else
-		error_set(err, ERROR_INVALID, "%.80s: does not belong beside \"input\"; only \"model\" does", key);
+		error_set(err, ERROR_INVALID,
+			  "%.80s: does not belong beside \"input\"; only \"model\" does", key);
 	return -EINVAL;
 }
 
@@ -253,14 +267,18 @@ static int check_model(const struct request_rules *rules, const json_t *model, s
 	if (!model || (slug && strcmp(slug, ours) == 0))
 		return 0;
 	if (slug)
-		error_set(err, ERROR_INVALID, "model: \"%.100s\" is not this mount's model; that is \"%s\"", slug, ours);
+		error_set(err, ERROR_INVALID,
+			  "model: \"%.100s\" is not this mount's model; that is \"%s\"", slug,
+			  ours);
 	else
-		error_set(err, ERROR_INVALID, "model: is not text; write \"%s\" or leave it out", ours);
+		error_set(err, ERROR_INVALID, "model: is not text; write \"%s\" or leave it out",
+			  ours);
 	return -EINVAL;
 }
 
 /* Of a create body the input; of anything else itself. A new reference. */
-static int open_body(const struct request_rules *rules, json_t *whole, json_t **out, struct error *err)
+static int open_body(const struct request_rules *rules, json_t *whole, json_t **out,
+		     struct error *err)
 {
 	json_t *input = json_object_get(whole, "input"), *value;
 	const char *key;
@@ -270,14 +288,16 @@ static int open_body(const struct request_rules *rules, json_t *whole, json_t **
 		*out = json_incref(whole);
 		return 0;
 	}
-	json_object_foreach(whole, key, value)
+	json_object_foreach (whole, key, value)
 		if (strcmp(key, "model") != 0 && strcmp(key, "input") != 0)
 			return refuse_body_key(key, err);
 	r = check_model(rules, json_object_get(whole, "model"), err);
 	if (r < 0)
 		return r;
 	if (!json_is_object(input)) {
-		error_set(err, ERROR_INVALID, "input: %s; a create body is {\"model\": ..., \"input\": {\"prompt\": ...}}",
+		error_set(err, ERROR_INVALID,
+			  "input: %s; a create body is {\"model\": ..., \"input\": {\"prompt\": "
+			  "...}}",
 			  input ? "is not an object" : "is missing");
 		return -EINVAL;
 	}
@@ -297,7 +317,7 @@ static int read_json(const struct request_rules *rules, const char *text, size_t
 		r = check_depth(text, size, err);
 	if (r < 0)
 		return r;
-	r = load(text + from, size - from, &whole, &fault);
+	r = request_load(text + from, size - from, &whole, &fault);
 	if (r == -EINVAL)
 		return refuse_json(&fault, err);
 	if (r < 0)
@@ -321,7 +341,8 @@ static int read_plain(const char *text, size_t size, json_t **out)
 			size--;
 	}
 	input = json_object();
-	if (!input || json_object_set_new(input, "prompt", json_stringn(text + from, size - from)) < 0) {
+	if (!input ||
+	    json_object_set_new(input, "prompt", json_stringn(text + from, size - from)) < 0) {
 		json_decref(input);
 		return -ENOMEM;
 	}
@@ -337,7 +358,8 @@ int request_read(const struct request_rules *rules, const char *name, const char
 	if (r < 0)
 		return r;
 	if (request_is_blank(text, size)) {
-		error_set(err, ERROR_INVALID, "the request is empty; say what the picture shall show");
+		error_set(err, ERROR_INVALID,
+			  "the request is empty; say what the picture shall show");
 		return -EINVAL;
 	}
 	if (request_is_json(name, text, size))
@@ -362,7 +384,8 @@ static bool looks_complete(const char *text, size_t size)
 	return size && (text[size - 1] == '}' || text[size - 1] == ']');
 }
 
-/* Whether more bytes could mend this fault: it lies at the very end, within something that is not yet whole. */
+/* Whether more bytes could mend this fault: it lies at the very end, within something that is not
+ * yet whole. */
 static bool is_unfinished(const json_error_t *fault, const char *text, size_t size)
 {
 	enum json_error_code code = json_error_code(fault);
@@ -388,9 +411,10 @@ static int check_json_part(const struct request_rules *rules, const char *name, 
 	r = check_depth(text, whole, err);
 	if (r < 0)
 		return r;
-	r = load(text + from, whole - from, &value, &fault);
+	r = request_load(text + from, whole - from, &value, &fault);
 	if (r == -EINVAL)
-		return is_unfinished(&fault, text + from, whole - from) ? 0 : refuse_json(&fault, err);
+		return is_unfinished(&fault, text + from, whole - from) ? 0
+									: refuse_json(&fault, err);
 	if (r < 0)
 		return r;
 	request_drop(value);
@@ -403,7 +427,8 @@ static int check_json_part(const struct request_rules *rules, const char *name, 
 int request_check_part(const struct request_rules *rules, const char *name, const char *text,
 		       size_t size, struct error *err)
 {
-	bool whole = size <= SMALL || looks_complete(text, size) || text[size - 1] == '\n' || size % SMALL == 0;
+	bool whole = size <= SMALL || looks_complete(text, size) || text[size - 1] == '\n' ||
+		     size % SMALL == 0;
 	int r = check_bytes(text, whole ? 0 : tail_of(text, size), size, true, err);
 	size_t mark = first_mark(text, size);
 

@@ -1,13 +1,13 @@
 /*
  * schema: a model's input fields as data.
  *
- * A model is a table: per field its kind, what is allowed and whether it is a secret, and beside them
- * the one rule by which fields hang together (a field whose value `custom` needs its members, which
- * nothing else may have). Another text-to-image model of the service is a table more.
+ * A model is a table: per field its kind, what is allowed and whether it is a secret, and beside
+ * them the one rule by which fields hang together (a field whose value `custom` needs its members,
+ * which nothing else may have). Another text-to-image model of the service is a table more.
  *
- * A value is checked for what the service would refuse, and the refusal is -EINVAL with a sentence that
- * names the field, the value, what is allowed and what was probably meant. A secret's value is in no
- * sentence. -ENOMEM is told apart. The tables are constant; values belong to the caller.
+ * A value is checked for what the service would refuse, and the refusal is -EINVAL with a sentence
+ * that names the field, the value, what is allowed and what was probably meant. A secret's value is
+ * in no sentence. -ENOMEM is told apart. The tables are constant; values belong to the caller.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include "pimagefs/suggest.h"
 #include "schema_internal.h"
 
-static const char *const aspect_ratios[] = { "1:1", "16:9", "9:16", "4:3", "3:4",
+static const char *const aspect_ratios[] = { "1:1", "16:9", "9:16",   "4:3", "3:4",
 					     "3:2", "2:3",  "custom", NULL };
 
 static const struct field p_image_lora_fields[] = {
@@ -101,11 +101,14 @@ int schema_refuse_field(const struct schema *s, const char *name, struct error *
 		names[i] = s->fields[i].name;
 	nearest = suggest(name, names, n);
 	for (size_t i = 0; i < n && used < sizeof(all); i++)
-		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", names[i]);
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 names[i]);
 	if (nearest)
-		error_set(err, ERROR_INVALID, "%.80s: there is no such field; did you mean \"%s\"?", name, nearest);
+		error_set(err, ERROR_INVALID, "%.80s: there is no such field; did you mean \"%s\"?",
+			  name, nearest);
 	else
-		error_set(err, ERROR_INVALID, "%.80s: there is no such field; the fields are %s", name, all);
+		error_set(err, ERROR_INVALID, "%.80s: there is no such field; the fields are %s",
+			  name, all);
 	return -EINVAL;
 }
 
@@ -116,7 +119,8 @@ static bool rule_is_custom(const struct schema *s, const json_t *input)
 	return value && strcmp(value, s->rule.value) == 0;
 }
 
-/* How many of the rule's members the input has; *missing is one that it has not, *given one that it has. */
+/* How many of the rule's members the input has; *missing is one that it has not, *given one that it
+ * has. */
 static size_t rule_members(const struct schema *s, const json_t *input, const char **missing,
 			   const char **given)
 {
@@ -140,15 +144,17 @@ int schema_check_together(const struct schema *s, const json_t *input, const cha
 	size_t n = rule_members(s, input, &missing, &given);
 
 	if (field && !custom && n > 0) {
-		error_set(err, ERROR_INVALID, "%s: is only allowed with %s \"%s\", and %s is \"%s\"; leave out one of "
-			  "the two", given, s->rule.field, s->rule.value, s->rule.field,
+		error_set(err, ERROR_INVALID,
+			  "%s: is only allowed with %s \"%s\", and %s is \"%s\"; leave out one of "
+			  "the two",
+			  given, s->rule.field, s->rule.value, s->rule.field,
 			  json_string_value(field));
 	} else if (missing && n > 0) {
 		error_set(err, ERROR_INVALID, "%s: is missing; %s needs it", missing, given);
 	} else if (missing && custom) {
 		given = s->rule.field;
-		error_set(err, ERROR_INVALID, "%s: \"%s\" needs both %s and %s", s->rule.field, s->rule.value,
-			  s->rule.members[0], s->rule.members[1]);
+		error_set(err, ERROR_INVALID, "%s: \"%s\" needs both %s and %s", s->rule.field,
+			  s->rule.value, s->rule.members[0], s->rule.members[1]);
 	} else {
 		return 0;
 	}
@@ -166,7 +172,7 @@ int schema_check(const struct schema *s, const json_t *input, struct error *err)
 		error_set(err, ERROR_INVALID, "the input is not a JSON object");
 		return -EINVAL;
 	}
-	json_object_foreach((json_t *)input, key, value) {
+	json_object_foreach ((json_t *)input, key, value) {
 		int r = schema_check_field(s, key, value, err);
 
 		if (r < 0)
@@ -174,7 +180,8 @@ int schema_check(const struct schema *s, const json_t *input, struct error *err)
 	}
 	for (const struct field *f = s->fields; f->name; f++) {
 		if (f->required && !json_object_get(input, f->name)) {
-			error_set(err, ERROR_INVALID, "%s: is missing, and the model needs it", f->name);
+			error_set(err, ERROR_INVALID, "%s: is missing, and the model needs it",
+				  f->name);
 			return -EINVAL;
 		}
 	}
@@ -221,5 +228,6 @@ int schema_merge(const struct schema *s, json_t *input, const json_t *defaults)
 	if (json_object_get(input, s->rule.field) ||
 	    rule_members(s, input, &missing, &given) < COUNT(s->rule.members))
 		return 0;
-	return json_object_set_new(input, s->rule.field, json_string(s->rule.value)) < 0 ? -ENOMEM : 0;
+	return json_object_set_new(input, s->rule.field, json_string(s->rule.value)) < 0 ? -ENOMEM
+											 : 0;
 }

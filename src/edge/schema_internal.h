@@ -10,9 +10,10 @@
 #define MOST_FIELDS 32 /* of one model */
 
 enum field_kind {
-	FIELD_PROMPT,  /* text that says something, without control characters but tab and line ends */
-	FIELD_TEXT,    /* one word */
-	FIELD_LORA,    /* the address of weights at Hugging Face */
+	FIELD_PROMPT, /* text that says something, without control characters but tab and line ends
+		       */
+	FIELD_TEXT,   /* one word */
+	FIELD_LORA,   /* the address of weights at Hugging Face */
 	FIELD_CHOICE,
 	FIELD_INTEGER,
 	FIELD_NUMBER,
@@ -30,7 +31,8 @@ struct field {
 struct schema {
 	const char *slug;
 	const struct field *fields; /* a NULL name at the end */
-	/* Where field has this value its members must be there, and nowhere else; all of them without field mean it. */
+	/* Where field has this value its members must be there, and nowhere else; all of them
+	 * without field mean it. */
 	struct {
 		const char *field, *value;
 		const char *members[2];

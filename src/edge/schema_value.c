@@ -1,9 +1,9 @@
 /*
  * schema_value: is this value right for this field?
  *
- * Each kind of field has one function that says what is wrong, in a sentence that can be acted on: it
- * names the field and the value, and gives the value to write where there is a nearest one. Types are
- * JSON's own: a number in quotes is text, and the sentence shows it without the quotes.
+ * Each kind of field has one function that says what is wrong, in a sentence that can be acted on:
+ * it names the field and the value, and gives the value to write where there is a nearest one.
+ * Types are JSON's own: a number in quotes is text, and the sentence shows it without the quotes.
  *
  * Refusals are -EINVAL, and -ENOMEM is told apart. Values are shown cut to a line; secrets are not
  * shown at all, nor an address with a user name in it.
@@ -66,14 +66,17 @@ static void describe(const struct field *f, char *out, size_t room)
 	case FIELD_CHOICE:
 		used = (size_t)snprintf(out, room, "use one of");
 		for (size_t i = 0; f->choices[i] && used < room; i++)
-			used += (size_t)snprintf(out + used, room - used, "%s %s", i ? "," : "", f->choices[i]);
+			used += (size_t)snprintf(out + used, room - used, "%s %s", i ? "," : "",
+						 f->choices[i]);
 		break;
 	case FIELD_INTEGER:
 		if (f->multiple)
-			snprintf(out, room, "use a multiple of %" PRId64 " from %" PRId64 " to %" PRId64,
+			snprintf(out, room,
+				 "use a multiple of %" PRId64 " from %" PRId64 " to %" PRId64,
 				 f->multiple, f->min, f->max);
 		else
-			snprintf(out, room, "use a whole number from %" PRId64 " to %" PRId64, f->min, f->max);
+			snprintf(out, room, "use a whole number from %" PRId64 " to %" PRId64,
+				 f->min, f->max);
 		break;
 	case FIELD_NUMBER:
 		snprintf(out, room, "use a number from %" PRId64 " to %" PRId64, f->min, f->max);
@@ -94,7 +97,8 @@ static int refuse(const struct field *f, const json_t *value, const char *fault,
 
 	describe(f, allowed, sizeof(allowed));
 	if (f->secret) {
-		error_set(err, ERROR_INVALID, "%s: its value (not shown) %s; %s", f->name, fault, allowed);
+		error_set(err, ERROR_INVALID, "%s: its value (not shown) %s; %s", f->name, fault,
+			  allowed);
 		return -EINVAL;
 	}
 	if (show(value, &shown) < 0)
@@ -111,7 +115,8 @@ static int refuse_with(const struct field *f, const json_t *value, const char *f
 
 	if (show(value, &given) < 0 || show(instead, &right) < 0)
 		return -ENOMEM;
-	error_set(err, ERROR_INVALID, "%s: %s %s; write %s", f->name, given.text, fault, right.text);
+	error_set(err, ERROR_INVALID, "%s: %s %s; write %s", f->name, given.text, fault,
+		  right.text);
 	return -EINVAL;
 }
 
@@ -198,7 +203,8 @@ static int refuse_scalar(const struct field *f, const json_t *value, struct erro
 		return refuse(f, value, "is not text", err);
 	if (show(value, &shown) < 0)
 		return -ENOMEM;
-	error_set(err, ERROR_INVALID, "%s: %s is not text; write \"%s\"", f->name, shown.text, shown.text);
+	error_set(err, ERROR_INVALID, "%s: %s is not text; write \"%s\"", f->name, shown.text,
+		  shown.text);
 	return -EINVAL;
 }
 
@@ -226,13 +232,16 @@ static int check_prompt(const struct field *f, const json_t *value, struct error
 	if (!text)
 		return refuse_type(f, value, err);
 	if (!text[strspn(text, " \t\r\n")]) {
-		error_set(err, ERROR_INVALID, "%s: is empty; say what the picture shall show", f->name);
+		error_set(err, ERROR_INVALID, "%s: is empty; say what the picture shall show",
+			  f->name);
 		return -EINVAL;
 	}
 	for (; *text; text++) {
 		if ((unsigned char)*text < ' ' && !strchr("\t\r\n", *text)) {
-			error_set(err, ERROR_INVALID, "%s: has a control character in it (U+%04X); only tabs and "
-				  "line ends are allowed", f->name, (unsigned char)*text);
+			error_set(err, ERROR_INVALID,
+				  "%s: has a control character in it (U+%04X); only tabs and "
+				  "line ends are allowed",
+				  f->name, (unsigned char)*text);
 			return -EINVAL;
 		}
 	}
@@ -247,14 +256,16 @@ static int check_text(const struct field *f, const json_t *value, struct error *
 		return refuse_type(f, value, err);
 	for (const char *p = text; *p; p++) {
 		if (*p <= ' ' || *p >= 0x7f) {
-			error_set(err, ERROR_INVALID, "%s: may only have printable ASCII characters without spaces",
+			error_set(err, ERROR_INVALID,
+				  "%s: may only have printable ASCII characters without spaces",
 				  f->name);
 			return -EINVAL;
 		}
 	}
 	if (*text)
 		return 0;
-	error_set(err, ERROR_INVALID, "%s: is empty; leave the field out or give it a value", f->name);
+	error_set(err, ERROR_INVALID, "%s: is empty; leave the field out or give it a value",
+		  f->name);
 	return -EINVAL;
 }
 
@@ -284,9 +295,10 @@ static int refuse_multiple(const struct field *f, json_int_t given, struct error
 {
 	json_int_t below = given - given % f->multiple;
 
-	error_set(err, ERROR_INVALID, "%s: %" JSON_INTEGER_FORMAT " is not a multiple of %" PRId64 "; %"
-		  JSON_INTEGER_FORMAT " and %" JSON_INTEGER_FORMAT " are the nearest", f->name, given,
-		  f->multiple, below, below + (json_int_t)f->multiple);
+	error_set(err, ERROR_INVALID,
+		  "%s: %" JSON_INTEGER_FORMAT " is not a multiple of %" PRId64
+		  "; %" JSON_INTEGER_FORMAT " and %" JSON_INTEGER_FORMAT " are the nearest",
+		  f->name, given, f->multiple, below, below + (json_int_t)f->multiple);
 	return -EINVAL;
 }
 
@@ -299,7 +311,8 @@ static int refuse_real(const struct field *f, const json_t *value, struct error 
 	if (real < -1e15 || real > 1e15 || real != (double)(json_int_t)real)
 		return refuse(f, value, "is not a whole number", err);
 	instead = json_integer((json_int_t)real);
-	r = instead ? refuse_with(f, value, "is not written as a whole number", instead, err) : -ENOMEM;
+	r = instead ? refuse_with(f, value, "is not written as a whole number", instead, err)
+		    : -ENOMEM;
 	json_decref(instead);
 	return r;
 }
@@ -345,9 +358,9 @@ int schema_check_field(const struct schema *s, const char *field, const json_t *
 		       struct error *err)
 {
 	static int (*const checks[])(const struct field *, const json_t *, struct error *) = {
-		[FIELD_PROMPT] = check_prompt,	 [FIELD_TEXT] = check_text,
+		[FIELD_PROMPT] = check_prompt,    [FIELD_TEXT] = check_text,
 		[FIELD_LORA] = schema_check_lora, [FIELD_CHOICE] = check_choice,
-		[FIELD_INTEGER] = check_integer, [FIELD_NUMBER] = check_number,
+		[FIELD_INTEGER] = check_integer,  [FIELD_NUMBER] = check_number,
 		[FIELD_BOOLEAN] = check_boolean,
 	};
 	const struct field *f = schema_field_find(s, field);
@@ -373,7 +386,8 @@ json_t *schema_value_of_text(const struct schema *s, const char *field, const ch
 		r = schema_check_field(s, field, value, err);
 	else if (f && r == -EINVAL && !f->secret) {
 		describe(f, allowed, sizeof(allowed));
-		error_set(err, ERROR_INVALID, "%s: \"%.64s\" is not allowed; %s", f->name, text, allowed);
+		error_set(err, ERROR_INVALID, "%s: \"%.64s\" is not allowed; %s", f->name, text,
+			  allowed);
 	}
 	if (r == 0)
 		return value;

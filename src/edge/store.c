@@ -1,10 +1,15 @@
-/* store: transactions, and every statement of the database by name.
+/*
+ * store: transactions, and every statement of the database by name.
+ *
  * Happy path: store_begin, puts and deletes, store_commit, which returns when all of it is on the
  * disk. Statements are prepared at their first use and kept.
+ *
  * Failures: SQLite may end a transaction by itself (full disk, I/O error), and what follows in it
  * would then be committed row by row. So the first failure sticks: everything up to store_rollback
  * repeats it, and after that all works again.
- * On close: see store_open.c. */
+ *
+ * On close: see store_open.c.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -16,15 +21,16 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 	[STORE_COMMIT] = "COMMIT",
 	[STORE_ROLLBACK] = "ROLLBACK",
 	[STORE_PUT_JOB] =
-		"REPLACE INTO job (number, id, state, current, dismissed, prediction_over,"
-		" prompt, input, seed, prediction_id, link, created_ms, submitted_ms, completed_ms,"
-		" attempts, polls, predict_time_s, cost_usd, picture_path, picture_mime,"
-		" picture_width, picture_height, picture_bytes, sha256, error_class,"
-		" error_http_status, error_message, error_details, error_request_id, error_hint)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"REPLACE INTO job (number, queue_order, id, state, current, dismissed,"
+		" prediction_over, prompt, input, seed, prediction_id, link, created_ms,"
+		" submitted_ms, completed_ms, attempts, polls, predict_time_s, cost_usd,"
+		" picture_path, picture_mime, picture_width, picture_height, picture_bytes, sha256,"
+		" error_class, error_http_status, error_message, error_details, error_request_id,"
+		" error_hint)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STORE_DELETE_JOB] = "DELETE FROM job WHERE number = ?",
 	[STORE_EACH_JOB] =
-		"SELECT number, id, state, current, dismissed, prediction_over,"
+		"SELECT number, queue_order, id, state, current, dismissed, prediction_over,"
 		" prompt, input, seed, prediction_id, link, created_ms, submitted_ms, completed_ms,"
 		" attempts, polls, predict_time_s, cost_usd, picture_path, picture_mime,"
 		" picture_width, picture_height, picture_bytes, sha256, error_class,"
@@ -81,6 +87,7 @@ int store_errno(struct store *s, int rc)
 		return -EROFS;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* the statements are constant: so it is the tables that are not ours */
 		return -EUCLEAN;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:

@@ -1,7 +1,12 @@
-/* store_file: the files and folders of requests/, the creates of the rate window, and small facts.
+/*
+ * store_file: the files and folders of requests/, the creates of the rate window, and small facts.
+ *
  * Happy path: a put replaces the whole row; reading lends each row's bytes to the caller.
+ *
  * Failures: a row without a path is left alone and logged. Deleting what is not there is no error.
- * On close: nothing is held. */
+ *
+ * On close: nothing is held.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,14 @@
-/* store_job: one row of the table "job" is the first part of a struct job.
+/*
+ * store_job: one row of the table "job" is the first part of a struct job.
+ *
  * Happy path: a put replaces the whole row; reading makes a new job of each.
+ *
  * Failures: a row that cannot be a job (unknown state, no usable id) is left alone and logged, so
- * that one bad row does not keep a library from being mounted. Any other column that makes no sense
- * counts as unknown.
- * On close: nothing is held. */
+ * that one bad row does not keep a library from being mounted. Any other column that makes no
+ * sense counts as unknown.
+ *
+ * On close: nothing is held.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -14,6 +19,7 @@
 /* The order of the columns in STORE_PUT_JOB and STORE_EACH_JOB. */
 enum column {
 	NUMBER,
+	QUEUE_ORDER,
 	ID,
 	STATE,
 	CURRENT,
@@ -56,6 +62,7 @@ static void bind_known(struct store_bind *b, double value)
 static void bind_request(struct store_bind *b, const struct job *job)
 {
 	store_bind_int(b, (int64_t)job->number);
+	store_bind_int(b, (int64_t)job->order);
 	store_bind_text(b, job->id);
 	store_bind_text(b, job_state_name(job->state));
 	store_bind_int(b, job->current);
@@ -154,6 +161,7 @@ static void get_text(sqlite3_stmt *st, enum column column, char **field, int *r)
 
 static void get_request(sqlite3_stmt *st, struct job *job, int *r)
 {
+	job->order = (uint64_t)get_int(st, QUEUE_ORDER, INT64_MAX);
 	job->current = sqlite3_column_int(st, CURRENT);
 	job->dismissed = sqlite3_column_int(st, DISMISSED);
 	job->prediction_over = sqlite3_column_int(st, PREDICTION_OVER);

@@ -1,10 +1,16 @@
-/* store_open: one SQLite database in one folder, held by one process.
- * Happy path: make and lock the folder, open the database in WAL mode, bring its schema up to date,
- * and note the fact "open" in it.
- * Failures: each is told in words; whatever was taken is given back. Who finds "open" there follows
- * a process that was killed, or a machine that lost power, and checks the whole database once.
+/*
+ * store_open: one SQLite database in one folder, held by one process.
+ *
+ * Happy path: make and lock the folder, open the database in WAL mode, bring its schema up to
+ * date, and note the fact "open" in it.
+ *
+ * Failures: each is told in words; whatever was taken is given back. Who finds "open" there
+ * follows a process that was killed, or a machine that lost power, and checks the whole database
+ * once.
+ *
  * On close: an open transaction is rolled back, "open" goes, SQLite empties its log into the
- * database, and the lock falls last. */
+ * database, and the lock falls last.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +30,8 @@
 /* Each brings the schema from version i to i + 1. What was released is never changed. */
 static const char *const migrations[] = {
 	"CREATE TABLE job ("
-	" number INTEGER PRIMARY KEY, id TEXT NOT NULL, state TEXT NOT NULL,"
+	" number INTEGER PRIMARY KEY, queue_order INTEGER NOT NULL, id TEXT NOT NULL,"
+	" state TEXT NOT NULL,"
 	" current INTEGER NOT NULL, dismissed INTEGER NOT NULL, prediction_over INTEGER NOT NULL,"
 	" prompt TEXT, input TEXT, seed INTEGER, prediction_id TEXT, link TEXT,"
 	" created_ms INTEGER NOT NULL, submitted_ms INTEGER NOT NULL,"

@@ -9,13 +9,16 @@
 #include "fs_internal.h"
 
 /*
- * libfuse 3.14.0 takes the name of a SETXATTR eight bytes too late: its struct has grown, the kernel's message has not
- * unless a flag is agreed that this version cannot agree to. So the name and the value begin eight bytes before what
- * it hands over, in the same message. Fixed in 3.14.1.
+ * libfuse 3.14.0 as released takes the name of a SETXATTR eight bytes too late: its struct has grown, the kernel's
+ * message has not. Debian has mended it under the same version number, so the message itself must tell: before the
+ * true name stand the value's size and the flags, four bytes each.
  */
-static const char *true_name(const char *name)
+static const char *true_name(const char *name, size_t size, int flags)
 {
-	return strcmp(fuse_pkgversion(), "3.14.0") == 0 ? name - 8 : name;
+	uint32_t before[2];
+
+	memcpy(before, name - sizeof(before), sizeof(before));
+	return before[0] == size && before[1] == (uint32_t)flags ? name : name - sizeof(before);
 }
 
 static struct reqfile *file_of(const struct node *node)
@@ -38,7 +41,7 @@ void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	if (!node)
 		return;
 	file = file_of(node);
-	name = true_name(name);
+	name = true_name(name, size, flags);
 	if (!is_user(name))
 		r = -EOPNOTSUPP;
 	else if (!file)

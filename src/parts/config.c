@@ -1,13 +1,14 @@
 /*
  * config: the settings in force.
  *
- * Built-in values first, then the INI file, the environment and the options, each over the one before; a
- * value's origin is kept beside it. Then what hangs together is checked, the folders are worked out,
- * and the key is fetched from where the last of those sources says it is. After that nothing changes.
+ * Built-in values first, then the INI file, the environment and the options, each over the one
+ * before; a value's origin is kept beside it. Then what hangs together is checked, the folders are
+ * worked out, and the key is fetched from where the last of those sources says it is. After that
+ * nothing changes.
  *
- * Any fault ends the load with a sentence that names its place (FILE:LINE, option, variable); what was
- * read so far is wiped and freed. EACHLABS_API_KEY leaves the environment in any case, so that no child
- * inherits it.
+ * Any fault ends the load with a sentence that names its place (FILE:LINE, option, variable); what
+ * was read so far is wiped and freed. EACHLABS_API_KEY leaves the environment in any case, so that
+ * no child inherits it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -125,7 +126,8 @@ static int file_default(struct load *l, const char *name, const char *value, uns
 	if (old)
 		return refuse_again(CONFIG_DEFAULTS, name, old->where, err);
 	if (l->s->n_defaults == MOST_DEFAULTS) {
-		error_set(err, ERROR_INVALID, "there are over %d lines in [defaults]", MOST_DEFAULTS);
+		error_set(err, ERROR_INVALID, "there are over %d lines in [defaults]",
+			  MOST_DEFAULTS);
 		return -EINVAL;
 	}
 	if (config_default_is_secret(name) && *value)
@@ -161,7 +163,9 @@ static int file_line(void *data, const char *section, const char *name, const ch
 	struct load *l = data;
 
 	if (!name)
-		return config_section_known(section, strlen(section)) ? 0 : config_refuse_section(section, err);
+		return config_section_known(section, strlen(section))
+			       ? 0
+			       : config_refuse_section(section, err);
 	if (!*section) {
 		error_set(err, ERROR_INVALID, "\"%s\" stands before any [section]", name);
 		return -EINVAL;
@@ -191,7 +195,8 @@ static int load_file(struct load *l, const char *path, struct error *err)
 	return 0;
 }
 
-/* A folder of the XDG specification: the variable if it is an absolute path, else one below the home. */
+/* A folder of the XDG specification: the variable if it is an absolute path, else one below the
+ * home. */
 static int xdg_path(const char *variable, const char *below_home, const char *name, char **out,
 		    struct error *err)
 {
@@ -241,7 +246,8 @@ static int load_builtins(struct settings *s, struct error *err)
 	const struct config_key *key;
 
 	for (size_t i = 0; (key = config_key_at(i)); i++) {
-		/* What needs a home is worked out at the end: a home may be missing when the path is given. */
+		/* What needs a home is worked out at the end: a home may be missing when the path
+		 * is given. */
 		const char *text = *key->builtin == '~' ? "/" : key->builtin;
 		int r = config_value_set(key, s, text, err);
 
@@ -260,8 +266,10 @@ bool config_is_override(const char *arg)
 
 static int refuse_visible(const char *name, struct error *err)
 {
-	error_set(err, ERROR_INVALID, "-o %s: everyone can see a key on the command line; use " KEY_VARIABLE
-		  ", api.key_file or the settings file (chmod 600)", name);
+	error_set(err, ERROR_INVALID,
+		  "-o %s: everyone can see a key on the command line; use " KEY_VARIABLE
+		  ", api.key_file or the settings file (chmod 600)",
+		  name);
 	return -EINVAL;
 }
 
@@ -276,8 +284,8 @@ static int set_option(struct settings *s, const char *section, const char *name,
 	snprintf(full, sizeof(full), "%s.%s", section, name);
 	snprintf(where, sizeof(where), "-o %s", full);
 	key = config_key_find(full);
-	if (strcmp(section, CONFIG_DEFAULTS) == 0 ? config_default_is_secret(name) :
-						    key && key->type == CONFIG_KEY)
+	if (strcmp(section, CONFIG_DEFAULTS) == 0 ? config_default_is_secret(name)
+						  : key && key->type == CONFIG_KEY)
 		return refuse_visible(full, err);
 	copy = strdup(where);
 	if (!copy)
@@ -311,6 +319,7 @@ static int apply_option(struct settings *s, const char *arg, struct error *err)
 	}
 	snprintf(section, sizeof(section), "%.*s", (int)(dot - arg), arg);
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - dot - 1), dot + 1);
+	name[strcspn(name, " \t")] = '\0';
 	if (!config_section_known(section, strlen(section)))
 		return config_refuse_section(section, err);
 	equals += 1 + strspn(equals + 1, " \t");
@@ -361,14 +370,18 @@ static int finish_folder(struct load *l, const char *name, char **field, const c
 static int check_together(const struct settings *s, struct error *err)
 {
 	if (s->poll.min_ms > s->poll.max_ms) {
-		error_set(err, ERROR_INVALID, "poll.min (%d milliseconds, %s) is longer than poll.max (%d "
-			  "milliseconds, %s)", s->poll.min_ms, config_origin(s, "poll.min"),
-			  s->poll.max_ms, config_origin(s, "poll.max"));
+		error_set(err, ERROR_INVALID,
+			  "poll.min (%d milliseconds, %s) is longer than poll.max (%d "
+			  "milliseconds, %s)",
+			  s->poll.min_ms, config_origin(s, "poll.min"), s->poll.max_ms,
+			  config_origin(s, "poll.max"));
 		return -EINVAL;
 	}
 	if (strcmp(s->library.path, s->library.state) == 0) {
-		error_set(err, ERROR_INVALID, "library.path (%s) and library.state (%s) are one folder; they must "
-			  "be two", config_origin(s, "library.path"), config_origin(s, "library.state"));
+		error_set(err, ERROR_INVALID,
+			  "library.path (%s) and library.state (%s) are one folder; they must "
+			  "be two",
+			  config_origin(s, "library.path"), config_origin(s, "library.state"));
 		return -EINVAL;
 	}
 	return 0;
@@ -377,11 +390,12 @@ static int check_together(const struct settings *s, struct error *err)
 static int finish(struct load *l, struct error *err)
 {
 	struct settings *s = l->s;
-	int r = finish_folder(l, "library.path", &s->library.path, "XDG_DATA_HOME", "~/.local/share", err);
+	int r = finish_folder(l, "library.path", &s->library.path, "XDG_DATA_HOME",
+			      "~/.local/share", err);
 
 	if (r == 0)
-		r = finish_folder(l, "library.state", &s->library.state, "XDG_STATE_HOME", "~/.local/state",
-				  err);
+		r = finish_folder(l, "library.state", &s->library.state, "XDG_STATE_HOME",
+				  "~/.local/state", err);
 	return r < 0 ? r : check_together(s, err);
 }
 
@@ -409,7 +423,8 @@ static struct settings *settings_new(bool demo)
 	s->demo = demo;
 	s->key_origin = "none";
 	s->file = strdup("");
-	s->origins = calloc(1, sizeof(*s->origins) + config_key_count() * sizeof(s->origins->of[0]));
+	s->origins =
+		calloc(1, sizeof(*s->origins) + config_key_count() * sizeof(s->origins->of[0]));
 	if (!s->file || !s->origins) {
 		settings_free(s);
 		return NULL;

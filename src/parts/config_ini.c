@@ -18,7 +18,7 @@
 
 #include "config_internal.h"
 
-#define LARGEST_FILE (256 * 1024)
+#define LARGEST_FILE ((size_t)256 * 1024)
 #define LONGEST_NAME 49 /* inih's buffers for a section and a name have 50 bytes */
 
 struct reader {
@@ -79,9 +79,11 @@ static int check_section(struct reader *rd, const char *line, const char *end)
 	size = (size_t)(close - line - 1);
 	close = skip_blanks(close + 1, end);
 	if (close < end && *close != ';' && *close != '#')
-		return reader_refuse(rd, "nothing may follow the ']' of a section; begin a new line");
+		return reader_refuse(rd,
+				     "nothing may follow the ']' of a section; begin a new line");
 	if (size > LONGEST_NAME)
-		return reader_refuse(rd, "the section's name is longer than the 49 bytes that are allowed");
+		return reader_refuse(
+			rd, "the section's name is longer than the 49 bytes that are allowed");
 	memcpy(name, line + 1, size);
 	name[size] = '\0';
 	rd->r = rd->fn(rd->data, name, NULL, NULL, rd->line, rd->err);
@@ -111,19 +113,23 @@ static int check_pair(struct reader *rd, const char *line, const char *end)
 static int check_line(struct reader *rd, const char *line, const char *end, int room)
 {
 	if (end - line >= room) {
-		error_set(rd->err, ERROR_INVALID, "%s:%u: the line has %zu bytes; at most %d are allowed",
-			  rd->path, rd->line, (size_t)(end - line), room - 1);
+		error_set(rd->err, ERROR_INVALID,
+			  "%s:%u: the line has %zu bytes; at most %d are allowed", rd->path,
+			  rd->line, (size_t)(end - line), room - 1);
 		return -EINVAL;
 	}
 	if (memchr(line, '\0', (size_t)(end - line)))
 		return reader_refuse(rd, "there is a NUL byte in the line");
 	if (is_blank(*line))
-		return reader_refuse(rd, "the line begins with a space; a value cannot go on in the next line, and "
-				     "a key begins at the left edge");
+		return reader_refuse(
+			rd,
+			"the line begins with a space; a value cannot go on in the next line, and "
+			"a key begins at the left edge");
 	return *line == '[' ? check_section(rd, line, end) : check_pair(rd, line, end);
 }
 
-/* An fgets for inih: each line that says something, whole and without its end; all others as empty ones. */
+/* An fgets for inih: each line that says something, whole and without its end; all others as empty
+ * ones. */
 static char *reader_line(char *out, int room, void *stream)
 {
 	struct reader *rd = stream;

@@ -1,4 +1,5 @@
-/* What the config files share: the table of keys, values as text, the INI's lines, where each value came from. */
+/* What the config files share: the table of keys, values as text, the INI's lines, where each value
+ * came from. */
 #ifndef PIMAGEFS_CONFIG_INTERNAL_H
 #define PIMAGEFS_CONFIG_INTERNAL_H
 
@@ -17,25 +18,25 @@ enum config_type {
 	CONFIG_INTEGER, /* int, min..max */
 	CONFIG_SIZE,    /* int64_t, bytes, min..max; K, M, G may follow the number */
 	CONFIG_BOOL,
-	CONFIG_CHOICE,  /* an enum whose values are the places in choices */
+	CONFIG_CHOICE, /* an enum whose values are the places in choices */
 	CONFIG_TEXT,
-	CONFIG_URL,     /* without the slashes at its end */
-	CONFIG_PATH,    /* absolute; "~" expanded */
-	CONFIG_TARGET,  /* auto, stderr, syslog or a path */
-	CONFIG_KEY,     /* as secret_is_usable says, or empty */
-	CONFIG_LIST,    /* texts with spaces between; the count is a size_t at offset_n */
+	CONFIG_URL,    /* without the slashes at its end */
+	CONFIG_PATH,   /* absolute; "~" expanded */
+	CONFIG_TARGET, /* auto, stderr, syslog or a path */
+	CONFIG_KEY,    /* as secret_is_usable says, or empty */
+	CONFIG_LIST,   /* texts with spaces between; the count is a size_t at offset_n */
 };
 
 struct config_key {
 	const char *name; /* "section.key" */
-	enum config_type type;
 	size_t offset, offset_n;
 	int64_t min, max;
 	const char *const *choices;
 	const char *builtin;
 	const char *unit; /* or "" */
 	const char *doc;  /* one line */
-	bool secret;      /* never shown */
+	enum config_type type;
+	bool secret; /* never shown */
 	bool may_be_empty;
 };
 
@@ -50,7 +51,8 @@ bool config_section_known(const char *section, size_t size);
 int config_refuse_section(const char *section, struct error *err);
 int config_refuse_key(const char *section, const char *name, struct error *err);
 
-/* Read text into the key's field. 0, -EINVAL with a sentence that begins with the key's name, or -ENOMEM; then unchanged. */
+/* Read text into the key's field. 0, -EINVAL with a sentence that begins with the key's name, or
+ * -ENOMEM; then unchanged. */
 int config_value_set(const struct config_key *key, struct settings *s, const char *text,
 		     struct error *err);
 /* The field as text, as config_value_set reads it; a secret as "***". 0 or -ENOMEM. */
@@ -60,11 +62,13 @@ void config_value_clear(const struct config_key *key, struct settings *s);
 /* "~" and "~/x" with the user's home: *out is the caller's. 0, -EINVAL or -ENOMEM. */
 int config_expand_home(const char *text, char **out, struct error *err);
 
-/* One line that says something; name and value are NULL for a "[section]". Returns 0 or a negative errno with err. */
+/* One line that says something; name and value are NULL for a "[section]". Returns 0 or a negative
+ * errno with err. */
 typedef int (*config_line_fn)(void *data, const char *section, const char *name, const char *value,
 			      unsigned line, struct error *err);
-/* Calls fn with each line of the file. 0, -ENOENT (no such file), -EINVAL, -ENOMEM or what reading gave; err always begins with
- * the file and, where there is one, the line. st is what fstat says of the file. */
+/* Calls fn with each line of the file. 0, -ENOENT (no such file), -EINVAL, -ENOMEM or what reading
+ * gave; err always begins with the file and, where there is one, the line. st is what fstat says of
+ * the file. */
 int config_ini_read(const char *path, config_line_fn fn, void *data, struct stat *st,
 		    struct error *err);
 
@@ -80,7 +84,8 @@ struct config_origins {
 	struct config_origin of[]; /* by config_key_place */
 };
 
-/* Fill api.key from the best of its sources and clear the others; no key is needed for a demo. 0 or as config_load says. */
+/* Fill api.key from the best of its sources and clear the others; no key is needed for a demo. 0 or
+ * as config_load says. */
 int config_fetch_key(struct settings *s, const char *environment_key, struct error *err);
 
 /* [defaults] values that are secrets; the model's schema says the same. */

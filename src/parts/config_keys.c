@@ -1,11 +1,12 @@
 /*
  * config_keys: every fixed key of the settings, as one table.
  *
- * A key is a row: its name, its type, its place in struct settings, its range, its built-in value, its
- * unit and one line for a person. Reading, checking, writing and the shipped pimagefs.ini all follow
- * the table, so a new key is a new row (and its field). Names that were once released stay.
+ * A key is a row: its name, its type, its place in struct settings, its range, its built-in value,
+ * its unit and one line for a person. Reading, checking, writing and the shipped pimagefs.ini all
+ * follow the table, so a new key is a new row (and its field). Names that were once released stay.
  *
- * A name that no row has is refused with the nearest right one. The table is constant; nothing to close.
+ * A name that no row has is refused with the nearest right one. The table is constant; nothing to
+ * close.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,83 +27,107 @@ static const char *const offline_choices[] = { "wait", "fail", NULL };
 static const char *const level_choices[] = { "error", "warn", "info", "debug", NULL };
 
 static const struct config_key keys[] = {
-	{ "api.base_url", CONFIG_URL, AT(api.base_url), .builtin = "https://api.eachlabs.ai/v1",
-	  .unit = "", .doc = "The service: https, or http to a loopback address." },
-	{ "api.key", CONFIG_KEY, AT(api.key), .builtin = "", .unit = "", .secret = true, .may_be_empty = true,
-	  .doc = "The API key itself. This file must then be yours alone (chmod 600)." },
-	{ "api.key_file", CONFIG_PATH, AT(api.key_file), .builtin = "", .unit = "", .may_be_empty = true,
-	  .doc = "A file whose first line is the key; yours (or root's) alone: chmod 600." },
-	{ "api.key_command", CONFIG_TEXT, AT(api.key_command), .builtin = "", .unit = "", .secret = true,
+	{ "api.base_url", .type = CONFIG_URL, AT(api.base_url),
+	  .builtin = "https://api.eachlabs.ai/v1", .unit = "",
+	  .doc = "The service: https, or http to a loopback address." },
+	{ "api.key", .type = CONFIG_KEY, AT(api.key), .builtin = "", .unit = "", .secret = true,
 	  .may_be_empty = true,
-	  .doc = "A command (/bin/sh -c) whose first line of output is the key; it has 30 seconds." },
-	{ "api.auth", CONFIG_CHOICE, AT(api.auth), .choices = auth_choices, .builtin = "x-api-key",
-	  .unit = "", .doc = "The header that carries the key: X-API-Key, or Authorization: Bearer." },
-	{ "api.ambiguous_create", CONFIG_CHOICE, AT(api.ambiguous_create), .choices = ambiguous_choices,
-	  .builtin = "fail", .unit = "",
-	  .doc = "A create was sent and never answered: hold it for you, or send it again (perhaps billed twice)." },
-	{ "api.offline", CONFIG_CHOICE, AT(api.offline), .choices = offline_choices, .builtin = "wait",
-	  .unit = "", .doc = "Without a connection: wait until there is one, or fail after the retries." },
-	{ "api.connect_timeout", CONFIG_INTEGER, AT(api.connect_timeout_s), .min = 1, .max = 300,
-	  .builtin = "10", .unit = "seconds", .doc = "How long a connection may take to be made." },
-	{ "api.idle_timeout", CONFIG_INTEGER, AT(api.idle_timeout_s), .min = 1, .max = 3600, .builtin = "30",
-	  .unit = "seconds", .doc = "How long a call may go without a byte." },
-	{ "api.timeout", CONFIG_INTEGER, AT(api.timeout_s), .min = 1, .max = 86400, .builtin = "300",
-	  .unit = "seconds", .doc = "How long a whole call may take, downloads too." },
-	{ "api.retries", CONFIG_INTEGER, AT(api.retries), .min = 0, .max = 100, .builtin = "8",
-	  .unit = "tries", .doc = "How often a call that failed is tried again." },
-	{ "api.retry_max", CONFIG_INTEGER, AT(api.retry_max_s), .min = 1, .max = 3600, .builtin = "60",
-	  .unit = "seconds", .doc = "The longest pause between two tries." },
-	{ "api.busy_pause", CONFIG_INTEGER, AT(api.busy_pause_s), .min = 1, .max = 3600, .builtin = "105",
-	  .unit = "seconds", .doc = "The pause after a 429 that names none itself." },
-	{ "api.grace", CONFIG_INTEGER, AT(api.grace_s), .min = 0, .max = 600, .builtin = "10",
-	  .unit = "seconds", .doc = "At unmount: how long creates on their way may still be answered." },
+	  .doc = "The API key itself. This file must then be yours alone (chmod 600)." },
+	{ "api.key_file", .type = CONFIG_PATH, AT(api.key_file), .builtin = "", .unit = "",
+	  .may_be_empty = true,
+	  .doc = "A file whose first line is the key; yours (or root's) alone: chmod 600." },
+	{ "api.key_command", .type = CONFIG_TEXT, AT(api.key_command), .builtin = "", .unit = "",
+	  .secret = true, .may_be_empty = true,
+	  .doc = "A command (/bin/sh -c) whose first line of output is the key; it has 30 "
+		 "seconds." },
+	{ "api.auth", .type = CONFIG_CHOICE, AT(api.auth), .choices = auth_choices,
+	  .builtin = "x-api-key", .unit = "",
+	  .doc = "The header that carries the key: X-API-Key, or Authorization: Bearer." },
+	{ "api.ambiguous_create", .type = CONFIG_CHOICE, AT(api.ambiguous_create),
+	  .choices = ambiguous_choices, .builtin = "fail", .unit = "",
+	  .doc = "A create was sent and never answered: hold it for you, or send it again "
+		 "(perhaps billed twice)." },
+	{ "api.offline", .type = CONFIG_CHOICE, AT(api.offline), .choices = offline_choices,
+	  .builtin = "wait", .unit = "",
+	  .doc = "Without a connection: wait until there is one, or fail after the retries." },
+	{ "api.connect_timeout", .type = CONFIG_INTEGER, AT(api.connect_timeout_s), .min = 1,
+	  .max = 300, .builtin = "10", .unit = "seconds",
+	  .doc = "How long a connection may take to be made." },
+	{ "api.idle_timeout", .type = CONFIG_INTEGER, AT(api.idle_timeout_s), .min = 1, .max = 3600,
+	  .builtin = "30", .unit = "seconds", .doc = "How long a call may go without a byte." },
+	{ "api.timeout", .type = CONFIG_INTEGER, AT(api.timeout_s), .min = 1, .max = 86400,
+	  .builtin = "300", .unit = "seconds",
+	  .doc = "How long a whole call may take, downloads too." },
+	{ "api.retries", .type = CONFIG_INTEGER, AT(api.retries), .min = 0, .max = 100,
+	  .builtin = "8", .unit = "tries", .doc = "How often a call that failed is tried again." },
+	{ "api.retry_max", .type = CONFIG_INTEGER, AT(api.retry_max_s), .min = 1, .max = 3600,
+	  .builtin = "60", .unit = "seconds", .doc = "The longest pause between two tries." },
+	{ "api.busy_pause", .type = CONFIG_INTEGER, AT(api.busy_pause_s), .min = 1, .max = 3600,
+	  .builtin = "105", .unit = "seconds",
+	  .doc = "The pause after a 429 that names none itself." },
+	{ "api.grace", .type = CONFIG_INTEGER, AT(api.grace_s), .min = 0, .max = 600,
+	  .builtin = "10", .unit = "seconds",
+	  .doc = "At unmount: how long creates on their way may still be answered." },
 
-	{ "model.slug", CONFIG_TEXT, AT(model.slug), .builtin = "p-image-lora-text-to-image", .unit = "",
+	{ "model.slug", .type = CONFIG_TEXT, AT(model.slug),
+	  .builtin = "p-image-lora-text-to-image", .unit = "",
 	  .doc = "The model, by the service's name for it." },
 
-	{ "limits.creates_per_minute", CONFIG_INTEGER, AT(limits.creates_per_minute), .min = 1, .max = 100000,
-	  .builtin = "100", .unit = "creates", .doc = "The most creates within one window." },
-	{ "limits.window", CONFIG_INTEGER, AT(limits.window_s), .min = 1, .max = 3600, .builtin = "60",
-	  .unit = "seconds", .doc = "The length of that window." },
-	{ "limits.concurrent", CONFIG_INTEGER, AT(limits.concurrent), .min = 1, .max = 1000, .builtin = "10",
-	  .unit = "predictions", .doc = "The most predictions that run at once." },
-	{ "limits.queue", CONFIG_INTEGER, AT(limits.queue), .min = 1, .max = 1000000, .builtin = "10000",
-	  .unit = "requests", .doc = "The most unfinished requests." },
-	{ "limits.max_image_bytes", CONFIG_SIZE, AT(limits.max_image_bytes), .min = KIB, .max = 4 * GIB,
-	  .builtin = "64M", .unit = "bytes", .doc = "The largest picture that is taken." },
-	{ "limits.max_request_bytes", CONFIG_SIZE, AT(limits.max_request_bytes), .min = 256, .max = 16 * MIB,
-	  .builtin = "256K", .unit = "bytes", .doc = "The largest request file." },
-	{ "limits.min_free_bytes", CONFIG_SIZE, AT(limits.min_free_bytes), .min = 0, .max = 1024 * GIB,
-	  .builtin = "16M", .unit = "bytes", .doc = "Free space below which no new request is taken." },
+	{ "limits.creates_per_minute", .type = CONFIG_INTEGER, AT(limits.creates_per_minute),
+	  .min = 1, .max = 100000, .builtin = "100", .unit = "creates",
+	  .doc = "The most creates within one window." },
+	{ "limits.window", .type = CONFIG_INTEGER, AT(limits.window_s), .min = 1, .max = 3600,
+	  .builtin = "60", .unit = "seconds", .doc = "The length of that window." },
+	{ "limits.concurrent", .type = CONFIG_INTEGER, AT(limits.concurrent), .min = 1, .max = 1000,
+	  .builtin = "10", .unit = "predictions", .doc = "The most predictions that run at once." },
+	{ "limits.queue", .type = CONFIG_INTEGER, AT(limits.queue), .min = 1, .max = 1000000,
+	  .builtin = "10000", .unit = "requests", .doc = "The most unfinished requests." },
+	{ "limits.max_image_bytes", .type = CONFIG_SIZE, AT(limits.max_image_bytes), .min = KIB,
+	  .max = 4 * GIB, .builtin = "64M", .unit = "bytes",
+	  .doc = "The largest picture that is taken." },
+	{ "limits.max_request_bytes", .type = CONFIG_SIZE, AT(limits.max_request_bytes), .min = 256,
+	  .max = 16 * MIB, .builtin = "256K", .unit = "bytes", .doc = "The largest request file." },
+	{ "limits.min_free_bytes", .type = CONFIG_SIZE, AT(limits.min_free_bytes), .min = 0,
+	  .max = 1024 * GIB, .builtin = "16M", .unit = "bytes",
+	  .doc = "Free space below which no new request is taken." },
 
-	{ "poll.first", CONFIG_INTEGER, AT(poll.first_ms), .min = 1, .max = 600000, .builtin = "1000",
-	  .unit = "milliseconds", .doc = "The first question, until it is known how long predictions take." },
-	{ "poll.min", CONFIG_INTEGER, AT(poll.min_ms), .min = 1, .max = 600000, .builtin = "200",
-	  .unit = "milliseconds", .doc = "The shortest pause between two questions." },
-	{ "poll.max", CONFIG_INTEGER, AT(poll.max_ms), .min = 1, .max = 600000, .builtin = "5000",
-	  .unit = "milliseconds", .doc = "The longest pause between two questions." },
-	{ "poll.deadline", CONFIG_INTEGER, AT(poll.deadline_s), .min = 1, .max = 86400, .builtin = "600",
-	  .unit = "seconds", .doc = "How long a prediction may take." },
+	{ "poll.first", .type = CONFIG_INTEGER, AT(poll.first_ms), .min = 1, .max = 600000,
+	  .builtin = "1000", .unit = "milliseconds",
+	  .doc = "The first question, until it is known how long predictions take." },
+	{ "poll.min", .type = CONFIG_INTEGER, AT(poll.min_ms), .min = 1, .max = 600000,
+	  .builtin = "200", .unit = "milliseconds",
+	  .doc = "The shortest pause between two questions." },
+	{ "poll.max", .type = CONFIG_INTEGER, AT(poll.max_ms), .min = 1, .max = 600000,
+	  .builtin = "5000", .unit = "milliseconds",
+	  .doc = "The longest pause between two questions." },
+	{ "poll.deadline", .type = CONFIG_INTEGER, AT(poll.deadline_s), .min = 1, .max = 86400,
+	  .builtin = "600", .unit = "seconds", .doc = "How long a prediction may take." },
 
-	{ "requests.ignore", CONFIG_LIST, AT(requests.ignore), .offset_n = offsetof(struct settings, requests.n_ignore),
-	  .max = 100, .builtin = ".* *~ *.swp *.swx *.tmp *.part *.crdownload 4913 #*#", .unit = "",
+	{ "requests.ignore", .type = CONFIG_LIST, AT(requests.ignore),
+	  .offset_n = offsetof(struct settings, requests.n_ignore), .max = 100,
+	  .builtin = ".* *~ *.swp *.swx *.tmp *.part *.crdownload 4913 #*#", .unit = "",
 	  .may_be_empty = true,
-	  .doc = "Names of drafts, which are never sent: patterns as a shell has them, with spaces between." },
+	  .doc = "Names of drafts, which are never sent: patterns as a shell has them, with "
+		 "spaces between." },
 
-	{ "images.wait_timeout", CONFIG_INTEGER, AT(images.wait_timeout_s), .min = 0, .max = 604800,
-	  .builtin = "600", .unit = "seconds", .doc = "How long opening a pending picture waits; 0: for ever." },
-	{ "images.list_pending", CONFIG_BOOL, AT(images.list_pending), .builtin = "yes", .unit = "",
-	  .doc = "Are pending pictures listed?" },
+	{ "images.wait_timeout", .type = CONFIG_INTEGER, AT(images.wait_timeout_s), .min = 0,
+	  .max = 604800, .builtin = "600", .unit = "seconds",
+	  .doc = "How long opening a pending picture waits; 0: for ever." },
+	{ "images.list_pending", .type = CONFIG_BOOL, AT(images.list_pending), .builtin = "yes",
+	  .unit = "", .doc = "Are pending pictures listed?" },
 
-	{ "library.path", CONFIG_PATH, AT(library.path), .builtin = "~/.local/share/pimagefs", .unit = "",
+	{ "library.path", .type = CONFIG_PATH, AT(library.path),
+	  .builtin = "~/.local/share/pimagefs", .unit = "",
 	  .doc = "Where the pictures are kept. Built-in: below $XDG_DATA_HOME if that is set." },
-	{ "library.state", CONFIG_PATH, AT(library.state), .builtin = "~/.local/state/pimagefs", .unit = "",
+	{ "library.state", .type = CONFIG_PATH, AT(library.state),
+	  .builtin = "~/.local/state/pimagefs", .unit = "",
 	  .doc = "Where the requests are kept. Built-in: below $XDG_STATE_HOME if that is set." },
 
-	{ "log.level", CONFIG_CHOICE, AT(log.level), .choices = level_choices, .builtin = "info", .unit = "",
-	  .doc = "The least important lines that are written." },
-	{ "log.target", CONFIG_TARGET, AT(log.target), .builtin = "auto", .unit = "",
-	  .doc = "auto (stderr in the foreground, else syslog), stderr, syslog, or a file's path." },
+	{ "log.level", .type = CONFIG_CHOICE, AT(log.level), .choices = level_choices,
+	  .builtin = "info", .unit = "", .doc = "The least important lines that are written." },
+	{ "log.target", .type = CONFIG_TARGET, AT(log.target), .builtin = "auto", .unit = "",
+	  .doc = "auto (stderr in the foreground, else syslog), stderr, syslog, or a file's "
+		 "path." },
 };
 
 const struct config_key *config_key_at(size_t i)
@@ -155,10 +180,13 @@ int config_refuse_section(const char *section, struct error *err)
 	const char *nearest = suggest(section, sections, COUNT(sections));
 
 	if (nearest)
-		error_set(err, ERROR_INVALID, "there is no section [%s]; did you mean [%s]?", section, nearest);
+		error_set(err, ERROR_INVALID, "there is no section [%s]; did you mean [%s]?",
+			  section, nearest);
 	else
-		error_set(err, ERROR_INVALID, "there is no section [%s]; there are api, model, defaults, limits, "
-			  "poll, requests, images, library and log", section);
+		error_set(err, ERROR_INVALID,
+			  "there is no section [%s]; there are api, model, defaults, limits, "
+			  "poll, requests, images, library and log",
+			  section);
 	return -EINVAL;
 }
 
@@ -170,7 +198,8 @@ static size_t short_names(const char *section, const char **names)
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		const char *dot = strchr(keys[i].name, '.');
 
-		if (!section || (strncmp(keys[i].name, section, length) == 0 && keys[i].name + length == dot))
+		if (!section ||
+		    (strncmp(keys[i].name, section, length) == 0 && keys[i].name + length == dot))
 			names[n++] = dot + 1;
 	}
 	return n;
@@ -197,8 +226,8 @@ int config_refuse_key(const char *section, const char *name, struct error *err)
 			nearest = strcmp(names[i], name) == 0 ? names[i] : NULL;
 	}
 	if (nearest)
-		error_set(err, ERROR_INVALID, "there is no setting %s.%s; did you mean %s?", section, name,
-			  full_name(nearest));
+		error_set(err, ERROR_INVALID, "there is no setting %s.%s; did you mean %s?",
+			  section, name, full_name(nearest));
 	else
 		error_set(err, ERROR_INVALID, "there is no setting %s.%s", section, name);
 	return -EINVAL;

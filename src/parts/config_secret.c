@@ -2,9 +2,10 @@
  * config_secret: which key is in force.
  *
  * A key may come from four places. They rank as all settings do: an option (api.key_file,
- * api.key_command), then EACHLABS_API_KEY, then the INI file's key, key_file or key_command. The first
- * that says something is taken and the others are cleared, so that what is shown as in force is what
- * was used; no file is read and no command run for nothing. A demo needs no key and gets none.
+ * api.key_command), then EACHLABS_API_KEY, then the INI file's key, key_file or key_command. The
+ * first that says something is taken and the others are cleared, so that what is shown as in force
+ * is what was used; no file is read and no command run for nothing. A demo needs no key and gets
+ * none.
  *
  * Two places of the same rank are an error, as is none at all.
  */
@@ -22,7 +23,9 @@ static const char *const way_names[WAYS] = { "api.key", "api.key_file", "api.key
 
 static char **way_field(struct settings *s, enum way way)
 {
-	return way == WAY_KEY ? &s->api.key : way == WAY_FILE ? &s->api.key_file : &s->api.key_command;
+	return way == WAY_KEY    ? &s->api.key
+	       : way == WAY_FILE ? &s->api.key_file
+				 : &s->api.key_command;
 }
 
 static struct config_origin *way_origin(struct settings *s, enum way way)
@@ -36,12 +39,13 @@ static int way_of(struct settings *s, enum config_source source, struct error *e
 	int found = WAYS;
 
 	for (int way = 0; way < WAYS; way++) {
-		if (way_origin(s, (enum way)way)->source != source || !**way_field(s, (enum way)way))
+		if (way_origin(s, (enum way)way)->source != source ||
+		    !**way_field(s, (enum way)way))
 			continue;
 		if (found != WAYS) {
-			error_set(err, ERROR_INVALID, "give only one of %s (%s) and %s (%s)", way_names[found],
-				  way_origin(s, (enum way)found)->where, way_names[way],
-				  way_origin(s, (enum way)way)->where);
+			error_set(err, ERROR_INVALID, "give only one of %s (%s) and %s (%s)",
+				  way_names[found], way_origin(s, (enum way)found)->where,
+				  way_names[way], way_origin(s, (enum way)way)->where);
 			return -EINVAL;
 		}
 		found = way;
@@ -76,8 +80,10 @@ static int take_environment(struct settings *s, const char *key, struct error *e
 	if (r < 0)
 		return r;
 	if (!secret_is_usable(key)) {
-		error_set(err, ERROR_AUTH, "EACHLABS_API_KEY is no key: it must be 1 to %d printable ASCII "
-			  "characters without spaces", SECRET_MAX);
+		error_set(err, ERROR_AUTH,
+			  "EACHLABS_API_KEY is no key: it must be 1 to %d printable ASCII "
+			  "characters without spaces",
+			  SECRET_MAX);
 		return -EINVAL;
 	}
 	where = strdup("EACHLABS_API_KEY");
@@ -113,10 +119,12 @@ static int take_way(struct settings *s, enum way way, struct error *err)
 
 static int refuse_none(const struct settings *s, struct error *err)
 {
-	error_set(err, ERROR_AUTH, "there is no API key: set EACHLABS_API_KEY, or in the section [api] of %s one of "
+	error_set(err, ERROR_AUTH,
+		  "there is no API key: set EACHLABS_API_KEY, or in the section [api] of %s one of "
 		  "key_file = FILE, key_command = COMMAND, or key = KEY (then chmod 600)",
 		  *s->file ? s->file : "~/.config/pimagefs/pimagefs.ini");
-	error_hint(err, "keys: https://www.eachlabs.ai/dashboard/api-keys; without one, try --demo");
+	error_hint(err,
+		   "keys: https://www.eachlabs.ai/dashboard/api-keys; without one, try --demo");
 	return -ENOENT;
 }
 

@@ -5,8 +5,9 @@
  * value. A text is first read whole and only then put in place of the old one, so a refused value
  * leaves the field as it was.
  *
- * A refusal is -EINVAL and a sentence that begins with the key's name and says what is allowed, with
- * the unit; a secret's text is not in it. Fields own their texts; config_value_clear frees them.
+ * A refusal is -EINVAL and a sentence that begins with the key's name and says what is allowed,
+ * with the unit; a secret's text is not in it. Fields own their texts; config_value_clear frees
+ * them.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -33,9 +34,11 @@ static size_t *count_of(const struct config_key *key, const struct settings *s)
 	return (size_t *)(void *)((char *)s + key->offset_n);
 }
 
-static int refuse(const struct config_key *key, const char *text, const char *allowed, struct error *err)
+static int refuse(const struct config_key *key, const char *text, const char *allowed,
+		  struct error *err)
 {
-	error_set(err, ERROR_INVALID, "%s: \"%.100s\" is not allowed; %s", key->name, text, allowed);
+	error_set(err, ERROR_INVALID, "%s: \"%.100s\" is not allowed; %s", key->name, text,
+		  allowed);
 	return -EINVAL;
 }
 
@@ -59,8 +62,10 @@ static int refuse_number(const struct config_key *key, const char *text, struct 
 {
 	const char *size = key->type == CONFIG_SIZE ? " (K, M or G may follow: 64M)" : "";
 
-	error_set(err, ERROR_INVALID, "%s: \"%.100s\" is not allowed; give a whole number from %" PRId64
-		  " to %" PRId64 " %s%s", key->name, text, key->min, key->max, key->unit, size);
+	error_set(err, ERROR_INVALID,
+		  "%s: \"%.100s\" is not allowed; give a whole number from %" PRId64 " to %" PRId64
+		  " %s%s",
+		  key->name, text, key->min, key->max, key->unit, size);
 	return -EINVAL;
 }
 
@@ -76,7 +81,8 @@ static int64_t multiplier(const char *suffix)
 	return at ? INT64_C(1) << (10 * (at - letters + 1)) : 0;
 }
 
-static int read_number(const struct config_key *key, const char *text, int64_t *out, struct error *err)
+static int read_number(const struct config_key *key, const char *text, int64_t *out,
+		       struct error *err)
 {
 	char *end;
 	long long value;
@@ -122,15 +128,16 @@ static int set_bool(const struct config_key *key, struct settings *s, const char
 	return refuse(key, text, "write yes or no", err);
 }
 
-static int refuse_choice(const struct config_key *key, const char *text, size_t n, struct error *err)
+static int refuse_choice(const struct config_key *key, const char *text, size_t n,
+			 struct error *err)
 {
 	const char *nearest = suggest(text, key->choices, n);
 	char allowed[200] = "use one of";
 	size_t used = strlen(allowed);
 
 	for (size_t i = 0; i < n && used < sizeof(allowed); i++)
-		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s %s", i ? "," : "",
-					 key->choices[i]);
+		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s %s",
+					 i ? "," : "", key->choices[i]);
 	if (nearest && used < sizeof(allowed))
 		snprintf(allowed + used, sizeof(allowed) - used, ". Did you mean \"%s\"?", nearest);
 	return refuse(key, text, allowed, err);
@@ -154,8 +161,10 @@ static int set_key(const struct config_key *key, struct settings *s, const char 
 		   struct error *err)
 {
 	if (*text && !secret_is_usable(text)) {
-		error_set(err, ERROR_INVALID, "%s: is no key: it must be 1 to %d printable ASCII characters "
-			  "without spaces", key->name, SECRET_MAX);
+		error_set(err, ERROR_INVALID,
+			  "%s: is no key: it must be 1 to %d printable ASCII characters "
+			  "without spaces",
+			  key->name, SECRET_MAX);
 		return -EINVAL;
 	}
 	return set_text(key, s, text);
@@ -181,13 +190,15 @@ static bool port_is_right(const char *text, size_t size)
 /* A name, an IPv4 address or a bracketed IPv6 address, and perhaps a port. */
 static bool host_is_right(const char *host, size_t size)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
 	static const char address[] = "0123456789abcdefABCDEF:.";
 	size_t n;
 
 	if (size && *host == '[') {
 		n = 1 + strspn(host + 1, address);
-		return n > 2 && n < size && host[n] == ']' && port_is_right(host + n + 1, size - n - 1);
+		return n > 2 && n < size && host[n] == ']' &&
+		       port_is_right(host + n + 1, size - n - 1);
 	}
 	n = strspn(host, letters);
 	return n > 0 && n <= size && port_is_right(host + n, size - n);
@@ -208,12 +219,15 @@ static int check_url(const struct config_key *key, const char *url, struct error
 	size_t size;
 
 	if (!tls && strncmp(url, "http://", 7) != 0)
-		return refuse(key, url, "it must begin with https:// (http:// only to a loopback address)", err);
+		return refuse(key, url,
+			      "it must begin with https:// (http:// only to a loopback address)",
+			      err);
 	host += 3;
 	size = strcspn(host, "/?#");
 	/* Without the text: there may be a password in it. */
 	if (memchr(host, '@', size)) {
-		error_set(err, ERROR_INVALID, "%s: a user name or password does not belong into it", key->name);
+		error_set(err, ERROR_INVALID, "%s: a user name or password does not belong into it",
+			  key->name);
 		return -EINVAL;
 	}
 	if (strpbrk(host, "?#"))
@@ -221,8 +235,11 @@ static int check_url(const struct config_key *key, const char *url, struct error
 	if (!host_is_right(host, size) || !path_is_right(host + size))
 		return refuse(key, url, "write it as https://HOST[:PORT]/PATH", err);
 	if (!tls && !http_is_loopback(url))
-		return refuse(key, url, "plain http would show the key to the network: use https:// (http:// only "
-			      "to a loopback address)", err);
+		return refuse(
+			key, url,
+			"plain http would show the key to the network: use https:// (http:// only "
+			"to a loopback address)",
+			err);
 	return 0;
 }
 
@@ -253,7 +270,8 @@ int config_expand_home(const char *text, char **out, struct error *err)
 			home = user ? user->pw_dir : NULL;
 		}
 		if (!home || *home != '/') {
-			error_set(err, ERROR_INVALID, "\"%.100s\": the home folder is not known; set HOME", text);
+			error_set(err, ERROR_INVALID,
+				  "\"%.100s\": the home folder is not known; set HOME", text);
 			return -EINVAL;
 		}
 		if (buf_printf(&path, "%s%s", home, text + 1) < 0)
@@ -308,7 +326,8 @@ static int set_list(const struct config_key *key, struct settings *s, const char
 		size_t size = strcspn(text, " \t");
 
 		if (n == (size_t)key->max) {
-			error_set(err, ERROR_INVALID, "%s: has over %" PRId64 " patterns", key->name, key->max);
+			error_set(err, ERROR_INVALID, "%s: has over %" PRId64 " patterns",
+				  key->name, key->max);
 			r = -EINVAL;
 			break;
 		}

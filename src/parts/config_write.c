@@ -1,10 +1,10 @@
 /*
  * config_write: the settings in force as an INI text.
  *
- * Each key stands under a comment that says where its value came from, in the order of the table and
- * with [defaults] in its place at the end. Secrets stand as "***". A key that came from key_file or
- * key_command is not shown as a value of "key", so that the text names one source as the INI it came
- * from did. Only memory can fail.
+ * Each key stands under a comment that says where its value came from, in the order of the table
+ * and with [defaults] in its place at the end. Secrets stand as "***". A key that came from
+ * key_file or key_command is not shown as a value of "key", so that the text names one source as
+ * the INI it came from did. Only memory can fail.
  */
 #include <string.h>
 
@@ -38,7 +38,8 @@ static int write_key(const struct settings *s, const struct config_key *key, str
 	return r < 0 ? r : buf_puts(out, "\n");
 }
 
-static int write_section(const struct config_key *key, const struct config_key *before, struct buf *out)
+static int write_section(const struct config_key *key, const struct config_key *before,
+			 struct buf *out)
 {
 	size_t size = strcspn(key->name, ".");
 
@@ -55,8 +56,9 @@ static int write_defaults(const struct settings *s, struct buf *out)
 		const struct config_default *d = &s->defaults[i];
 		bool option = strncmp(d->where, "-o ", 3) == 0;
 
-		r = buf_printf(out, "# %s%s\n%s = %s\n", option ? "option" : "from ", option ? "" : d->where,
-			       d->key, config_default_is_secret(d->key) ? "***" : d->value);
+		r = buf_printf(out, "# %s%s\n%s = %s\n", option ? "option" : "from ",
+			       option ? "" : d->where, d->key,
+			       config_default_is_secret(d->key) ? "***" : d->value);
 	}
 	return r;
 }

@@ -1,7 +1,12 @@
-/* digest: SHA-256 in one call over bytes that are in memory already.
+/*
+ * digest: SHA-256 in one call over bytes that are in memory already.
+ *
  * Happy path: hash, write 64 lower-case digits.
+ *
  * Failures: libcrypto reports one only when it cannot get memory.
- * On close: nothing is held. */
+ *
+ * On close: nothing is held.
+ */
 #include "pimagefs/digest.h"
 
 #include <errno.h>

@@ -1,8 +1,13 @@
-/* folder: "mkdir -p" that survives a power cut.
+/*
+ * folder: "mkdir -p" that survives a power cut.
+ *
  * Happy path: the folder is there already and is opened. Else the path is walked from its start,
- * one open folder at a time, and each that had to be made is synced into its parent. Failures: the
- * errno of the first call that failed; what was made until then stays. On close: only the
- * descriptor that was handed out is left. */
+ * one open folder at a time, and each that had to be made is synced into its parent.
+ *
+ * Failures: the errno of the first call that failed; what was made until then stays.
+ *
+ * On close: only the descriptor that was handed out is left.
+ */
 #include "pimagefs/folder.h"
 
 #include <errno.h>

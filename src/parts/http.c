@@ -1,17 +1,18 @@
 /*
  * http: calls over HTTP on the loop, from start to their one answer.
  *
- * A call becomes a transfer (http_transfer) on curl's multi handle, whose sockets and timer are the loop's (http_loop).
- * When curl says that a hop is over, it is judged; a redirect that the call allows (http_guard knows where one may go)
- * becomes the next hop of the same transfer, anything else goes to the caller. Redirects are taken here rather than by
- * curl, because each hop must be checked before a connection is made, and because curl would take headers that hold a
- * key along to another host.
+ * A call becomes a transfer (http_transfer) on curl's multi handle, whose sockets and timer are the
+ * loop's (http_loop). When curl says that a hop is over, it is judged; a redirect that the call
+ * allows (http_guard knows where one may go) becomes the next hop of the same transfer, anything
+ * else goes to the caller. Redirects are taken here rather than by curl, because each hop must be
+ * checked before a connection is made, and because curl would take headers that hold a key along to
+ * another host.
  *
- * Every failure is an outcome of the call; what matters most is whether the request may have been seen. Only want of
- * memory, or a closed http, is an error of http_start.
+ * Every failure is an outcome of the call; what matters most is whether the request may have been
+ * seen. Only want of memory, or a closed http, is an error of http_start.
  *
- * On close every transfer is answered with HTTP_CLOSED, then the handles close, then the struct is freed by the last
- * of them.
+ * On close every transfer is answered with HTTP_CLOSED, then the handles close, then the struct is
+ * freed by the last of them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static int launch(struct http_transfer *t)
 	return 0;
 }
 
-/* True if the answer sends the call elsewhere. 303 is "done, look there": for a POST that is an answer. */
+/* True if the answer sends the call elsewhere. 303 is "done, look there": for a POST that is an
+ * answer. */
 static bool is_redirect(const struct http_transfer *t)
 {
 	switch (t->answer.status) {
@@ -84,7 +86,8 @@ static bool may_go(struct http_transfer *t, const struct http_target *next)
 		return false;
 	}
 	if (!t->follow && !http_same_origin(&t->target, next)) {
-		http_say(t, "%s redirects to %s, where this call must not follow", t->target.origin, next->origin);
+		http_say(t, "%s redirects to %s, where this call must not follow", t->target.origin,
+			 next->origin);
 		return false;
 	}
 	return http_transfer_allowed(t, next);
@@ -117,7 +120,8 @@ static bool redirect(struct http_transfer *t)
 	r = http_target_parse(&next, url);
 	if (r == -EINVAL || r == -EPROTONOSUPPORT) {
 		t->answer.outcome = HTTP_REFUSED;
-		http_say(t, "%s redirects to something that is no http or https address", t->target.origin);
+		http_say(t, "%s redirects to something that is no http or https address",
+			 t->target.origin);
 	}
 	if (r == 0 && may_go(t, &next)) {
 		r = go(t, &next);
@@ -201,7 +205,8 @@ void http_free(struct http *h, void (*closed)(void *data), void *data)
 	http_loop_close(h);
 }
 
-/* The first hop: what is refused before a connection is made is told by `later`, as done never comes from http_start. */
+/* The first hop: what is refused before a connection is made is told by `later`, as done never
+ * comes from http_start. */
 static int first_hop(struct http_transfer *t, const char *url)
 {
 	int r = http_target_parse(&t->target, url);
@@ -210,8 +215,9 @@ static int first_hop(struct http_transfer *t, const char *url)
 		return r;
 	if (r < 0) {
 		t->answer.outcome = HTTP_REFUSED;
-		http_say(t, r == -EPROTONOSUPPORT ? "refused to ask an address that is neither http nor https" :
-						    "refused to ask an address that is no usable URL");
+		http_say(t, r == -EPROTONOSUPPORT
+				    ? "refused to ask an address that is neither http nor https"
+				    : "refused to ask an address that is no usable URL");
 	} else if (http_transfer_allowed(t, &t->target)) {
 		r = http_transfer_aim(t);
 		return r < 0 ? r : launch(t);
@@ -220,7 +226,8 @@ static int first_hop(struct http_transfer *t, const char *url)
 	return 0;
 }
 
-int http_start(struct http *h, const struct http_call *call, http_done_fn done, void *data, struct http_transfer **out)
+int http_start(struct http *h, const struct http_call *call, http_done_fn done, void *data,
+	       struct http_transfer **out)
 {
 	struct http_transfer *t;
 	int r;

@@ -1,12 +1,14 @@
 /*
- * http_guard: where a request may go, and what a few texts of HTTP mean. Pure but for the environment's proxy names.
+ * http_guard: where a request may go, and what a few texts of HTTP mean. Pure but for the
+ * environment's proxy names.
  *
- * A target is a URL after curl's own parser has normalised it, so that the checks here and the connection see the same
- * host: 0x7f.1, 2130706433 and 127.0.0.1 are one. Addresses are judged by the IANA registries of special-purpose
- * addresses; an IPv6 address that carries an IPv4 address is judged by that one.
+ * A target is a URL after curl's own parser has normalised it, so that the checks here and the
+ * connection see the same host: 0x7f.1, 2130706433 and 127.0.0.1 are one. Addresses are judged by
+ * the IANA registries of special-purpose addresses; an IPv6 address that carries an IPv4 address is
+ * judged by that one.
  *
- * What cannot be parsed is refused: a text that is no address is not public, a Retry-After that is no time says nothing.
- * Nothing stays open.
+ * What cannot be parsed is refused: a text that is no address is not public, a Retry-After that is
+ * no time says nothing. Nothing stays open.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -28,32 +30,32 @@ struct block {
 };
 
 static const struct block v4_special[] = {
-	{ { 0 }, 8 },              /* this network */
-	{ { 10 }, 8 },             /* private */
-	{ { 100, 64 }, 10 },       /* carrier-grade NAT */
-	{ { 127 }, 8 },            /* loopback */
-	{ { 169, 254 }, 16 },      /* link-local, metadata services */
-	{ { 172, 16 }, 12 },       /* private */
-	{ { 192, 0, 0 }, 24 },     /* protocol assignments */
-	{ { 192, 0, 2 }, 24 },     /* documentation */
-	{ { 192, 88, 99 }, 24 },   /* 6to4 relays */
-	{ { 192, 168 }, 16 },      /* private */
-	{ { 198, 18 }, 15 },       /* benchmarks */
-	{ { 198, 51, 100 }, 24 },  /* documentation */
-	{ { 203, 0, 113 }, 24 },   /* documentation */
-	{ { 224 }, 4 },            /* multicast */
-	{ { 240 }, 4 },            /* reserved, broadcast */
+	{ { 0 }, 8 },             /* this network */
+	{ { 10 }, 8 },            /* private */
+	{ { 100, 64 }, 10 },      /* carrier-grade NAT */
+	{ { 127 }, 8 },           /* loopback */
+	{ { 169, 254 }, 16 },     /* link-local, metadata services */
+	{ { 172, 16 }, 12 },      /* private */
+	{ { 192, 0, 0 }, 24 },    /* protocol assignments */
+	{ { 192, 0, 2 }, 24 },    /* documentation */
+	{ { 192, 88, 99 }, 24 },  /* 6to4 relays */
+	{ { 192, 168 }, 16 },     /* private */
+	{ { 198, 18 }, 15 },      /* benchmarks */
+	{ { 198, 51, 100 }, 24 }, /* documentation */
+	{ { 203, 0, 113 }, 24 },  /* documentation */
+	{ { 224 }, 4 },           /* multicast */
+	{ { 240 }, 4 },           /* reserved, broadcast */
 };
 
 static const struct block v6_special[] = {
-	{ { 0 }, 8 },                            /* unspecified, loopback, v4-compatible; v4-mapped is looked into first */
+	{ { 0 }, 8 }, /* unspecified, loopback, v4-compatible; v4-mapped is looked into first */
 	{ { 0x00, 0x64, 0xff, 0x9b, 0, 1 }, 48 }, /* local NAT64 */
-	{ { 0x01, 0x00 }, 64 },                  /* discard */
-	{ { 0x20, 0x01 }, 23 },                  /* protocol assignments, Teredo */
-	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },      /* documentation */
-	{ { 0xfc }, 7 },                         /* unique local */
-	{ { 0xfe, 0x80 }, 9 },                   /* link-local and the old site-local */
-	{ { 0xff }, 8 },                         /* multicast */
+	{ { 0x01, 0x00 }, 64 },                   /* discard */
+	{ { 0x20, 0x01 }, 23 },                   /* protocol assignments, Teredo */
+	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },       /* documentation */
+	{ { 0xfc }, 7 },                          /* unique local */
+	{ { 0xfe, 0x80 }, 9 },                    /* link-local and the old site-local */
+	{ { 0xff }, 8 },                          /* multicast */
 };
 
 /* Where an IPv6 address carries an IPv4 address. */
@@ -161,7 +163,8 @@ static int part(CURLU *u, CURLUPart what, unsigned flags, char **out)
 static bool has_part(CURLU *u, CURLUPart what)
 {
 	char *text = NULL;
-	bool is = curl_url_get(u, what, &text, 0) != (what == CURLUPART_USER ? CURLUE_NO_USER : CURLUE_NO_PASSWORD);
+	bool is = curl_url_get(u, what, &text, 0) !=
+		  (what == CURLUPART_USER ? CURLUE_NO_USER : CURLUE_NO_PASSWORD);
 
 	curl_free(text);
 	return is;
@@ -173,7 +176,8 @@ static int keep(char **field, const char *text)
 	return *field ? 0 : -ENOMEM;
 }
 
-static int target_fill(struct http_target *t, const char *url, const char *scheme, const char *host, const char *port)
+static int target_fill(struct http_target *t, const char *url, const char *scheme, const char *host,
+		       const char *port)
 {
 	if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
 		return -EPROTONOSUPPORT;
@@ -197,7 +201,8 @@ int http_target_parse(struct http_target *out, const char *url)
 
 	memset(out, 0, sizeof(*out));
 	if (r == 0)
-		r = url_result(curl_url_set(u, CURLUPART_URL, url, CURLU_URLENCODE | CURLU_PATH_AS_IS));
+		r = url_result(
+			curl_url_set(u, CURLUPART_URL, url, CURLU_URLENCODE | CURLU_PATH_AS_IS));
 	if (r == 0 && (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD)))
 		r = -EINVAL;
 	if (r == 0)
@@ -233,7 +238,8 @@ void http_target_release(struct http_target *t)
 
 bool http_same_origin(const struct http_target *a, const struct http_target *b)
 {
-	return strcmp(a->scheme, b->scheme) == 0 && strcmp(a->host, b->host) == 0 && a->port == b->port;
+	return strcmp(a->scheme, b->scheme) == 0 && strcmp(a->host, b->host) == 0 &&
+	       a->port == b->port;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -318,7 +324,8 @@ bool http_target_by_proxy(const struct http_target *t)
 {
 	bool https = strcmp(t->scheme, "https") == 0;
 	/* HTTP_PROXY in capitals is what a CGI's client can set: curl ignores it. */
-	const char *proxy = https ? environment("https_proxy", "HTTPS_PROXY") : environment("http_proxy", NULL);
+	const char *proxy = https ? environment("https_proxy", "HTTPS_PROXY")
+				  : environment("http_proxy", NULL);
 
 	if (!proxy)
 		proxy = environment("all_proxy", "ALL_PROXY");
@@ -358,7 +365,8 @@ int64_t http_retry_after_ms(const char *value, int64_t wall_now_ms)
 
 int http_encode_segment(struct buf *out, const char *text)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~";
 	struct buf coded = BUF_INIT;
 	/* A segment of dots only would be a way up. */
 	bool dots = text[strspn(text, ".")] == '\0';

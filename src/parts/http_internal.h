@@ -1,4 +1,5 @@
-/* What the files of http share: the multi handle with its loop, one transfer, and parsed targets. */
+/* What the files of http share: the multi handle with its loop, one transfer, and parsed targets.
+ */
 #ifndef PIMAGEFS_HTTP_INTERNAL_H
 #define PIMAGEFS_HTTP_INTERNAL_H
 
@@ -59,12 +60,12 @@ struct http_transfer {
 	unsigned hops;
 
 	/* This hop. */
-	size_t body_given;   /* bytes of the body that curl took */
+	size_t body_given; /* bytes of the body that curl took */
 	size_t header_bytes;
 	bool by_proxy;
-	bool began;          /* there is a connection and the request may leave */
-	bool tried, barred;  /* a socket to an allowed, to a forbidden address */
-	bool headers_done;   /* those of a final answer */
+	bool began;         /* there is a connection and the request may leave */
+	bool tried, barred; /* a socket to an allowed, to a forbidden address */
+	bool headers_done;  /* those of a final answer */
 	bool too_large, truncated;
 	struct buf got;
 	struct http_answer answer;
@@ -81,20 +82,26 @@ int http_loop_init(struct http *h);
 /* Close every uv handle; the last one's callback frees h and calls closed. */
 void http_loop_close(struct http *h);
 
-/* http_transfer.c: one request on an easy handle. New copies the call; 0 or -ENOMEM. Free takes NULL. */
+/* http_transfer.c: one request on an easy handle. New copies the call; 0 or -ENOMEM. Free takes
+ * NULL. */
 int http_transfer_new(struct http_transfer **out, struct http *h, const struct http_call *call);
 void http_transfer_free(struct http_transfer *t);
 /* May the target be asked at all? If not, answer.outcome and reason say so. */
 bool http_transfer_allowed(struct http_transfer *t, const struct http_target *target);
 /* Set the options of a hop to t->target. 0 or -ENOMEM. */
 int http_transfer_aim(struct http_transfer *t);
+/* http_answer.c: curl's callbacks for head and body; data is the transfer. */
+size_t http_take_header(char *line, size_t one, size_t size, void *data);
+size_t http_take_body(char *bytes, size_t one, size_t size, void *data);
+void http_forget_headers(struct http_transfer *t);
 /* Write answer.reason. No header's value and no query may stand in it. */
 void http_say(struct http_transfer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the end of a hop means; fills answer. */
 void http_transfer_judge(struct http_transfer *t, CURLcode code);
 
 /* http_guard.c */
-/* 0, -EINVAL (no URL, or with a password), -EPROTONOSUPPORT (neither http nor https) or -ENOMEM; out is zeroed then. */
+/* 0, -EINVAL (no URL, or with a password), -EPROTONOSUPPORT (neither http nor https) or -ENOMEM;
+ * out is zeroed then. */
 int http_target_parse(struct http_target *out, const char *url);
 void http_target_release(struct http_target *t);
 bool http_same_origin(const struct http_target *a, const struct http_target *b);

@@ -1,9 +1,10 @@
 /*
  * http_loop: curl's sockets and its one timer as handles of the loop.
  *
- * curl says which sockets to watch for what and when to be called next; each event is handed back to it, and http_sweep
- * then ends the transfers that are done. A socket that cannot be watched for want of memory ends the transfer that asked
- * for it: returning an error to curl instead would end every transfer of the multi handle, for ever.
+ * curl says which sockets to watch for what and when to be called next; each event is handed back
+ * to it, and http_sweep then ends the transfers that are done. A socket that cannot be watched for
+ * want of memory ends the transfer that asked for it: returning an error to curl instead would end
+ * every transfer of the multi handle, for ever.
  *
  * On close every handle is closed here; the last of their callbacks frees the struct http.
  */
@@ -150,7 +151,8 @@ int http_loop_init(struct http *h)
 	    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, h) != CURLM_OK ||
 	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, want_timer) != CURLM_OK ||
 	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, h) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)h->settings.max_connections) != CURLM_OK)
+	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS,
+			      (long)h->settings.max_connections) != CURLM_OK)
 		return -ENOMEM;
 	uv_timer_init(h->loop, &h->timer);
 	uv_timer_init(h->loop, &h->later);
@@ -167,7 +169,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void http_loop_close(struct http *h)
 {
-	list_each_safe(l, next, &h->sockets)
+	list_each_safe (l, next, &h->sockets)
 		socket_close(list_entry(l, struct http_socket, in));
 	uv_close((uv_handle_t *)&h->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&h->later, on_timer_closed);

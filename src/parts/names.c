@@ -1,11 +1,13 @@
 /*
  * names: from a path below requests/ to an id, and which names are drafts.
  *
- * The user picks a name; the tree makes names of its own from it ("fox.txt" gives fox.png, fox.json,
- * fox.error.txt). A name is taken only if the longest of them fits a directory entry, so that nothing
- * that was accepted turns out to be unlistable later. A draft gets no such names and needs no room.
+ * The user picks a name; the tree makes names of its own from it ("fox.txt" gives fox.png,
+ * fox.json, fox.error.txt). A name is taken only if the longest of them fits a directory entry, so
+ * that nothing that was accepted turns out to be unlistable later. A draft gets no such names and
+ * needs no room.
  *
- * Refusals are -ENAMETOOLONG and -EINVAL. Everything is pure: no state, no memory, nothing to close.
+ * Refusals are -ENAMETOOLONG and -EINVAL. Everything is pure: no state, no memory, nothing to
+ * close.
  */
 #include <errno.h>
 #include <fnmatch.h>

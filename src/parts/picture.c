@@ -1,11 +1,18 @@
-/* picture: reads the skeleton of PNG, JPEG and WebP, enough to know the size in pixels and that the
- * file is whole; it decodes no pixel. Happy path: the signature picks a format, one pass over its
- * chunks or segments finds the dimensions, the picture's data and its end. Bytes after the end are
- * allowed, as every viewer allows them. Failures: -EILSEQ without a signature; -ENODATA for
- * whatever is missing, reaches past the end, or contradicts itself. PNG's critical chunks must have
- * the right checksum; JPEG and WebP carry none, so that damage inside their data goes unseen here.
- * A JPEG that gives its height only after the first scan (DNL) is refused: nothing that serves
- * pictures writes one. On close: nothing is held. */
+/*
+ * picture: reads the skeleton of PNG, JPEG and WebP, enough to know the size in pixels and that
+ * the file is whole; it decodes no pixel.
+ *
+ * Happy path: the signature picks a format, one pass over its chunks or segments finds the
+ * dimensions, the picture's data and its end. Bytes after the end are allowed, as every viewer
+ * allows them.
+ *
+ * Failures: -EILSEQ without a signature; -ENODATA for whatever is missing, reaches past the end,
+ * or contradicts itself. PNG's critical chunks must have the right checksum; JPEG and WebP carry
+ * none, so that damage inside their data goes unseen here. A JPEG that gives its height only after
+ * the first scan (DNL) is refused: nothing that serves pictures writes one.
+ *
+ * On close: nothing is held.
+ */
 #include "pimagefs/picture.h"
 
 #include <errno.h>

@@ -2,13 +2,13 @@
  * secret: keys from where they are safe.
  *
  * A key file is opened once, judged by the open descriptor (so that nobody can swap it in between)
- * and read. A key command runs in a process group of its own; its output is read until it has ended,
- * which a process file descriptor tells, so that a helper that it leaves in the background with our
- * pipe open (an agent) keeps nobody waiting.
+ * and read. A key command runs in a process group of its own; its output is read until it has
+ * ended, which a process file descriptor tells, so that a helper that it leaves in the background
+ * with our pipe open (an agent) keeps nobody waiting.
  *
  * Failures are told in words that name the file or the setting, never the command's text or its
- * output. On time-out the whole group is killed and reaped before the call returns. What was read is
- * overwritten before its memory is given back.
+ * output. On time-out the whole group is killed and reaped before the call returns. What was read
+ * is overwritten before its memory is given back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,6 @@
 #include "pimagefs/buf.h"
 #include "pimagefs/clock.h"
 #include "pimagefs/secret.h"
-
-extern char **environ;
 
 void secret_free(char *secret)
 {
@@ -47,17 +45,22 @@ bool secret_is_usable(const char *text)
 int secret_check_private(const struct stat *st, const char *path, struct error *err)
 {
 	if (!S_ISREG(st->st_mode)) {
-		error_set(err, ERROR_AUTH, "%s: is not a regular file, so it cannot hold a key", path);
+		error_set(err, ERROR_AUTH, "%s: is not a regular file, so it cannot hold a key",
+			  path);
 		return -EACCES;
 	}
 	if (st->st_uid != geteuid() && st->st_uid != 0) {
-		error_set(err, ERROR_AUTH, "%s: belongs to another user (uid %lu), who could read or change "
-			  "the key in it", path, (unsigned long)st->st_uid);
+		error_set(err, ERROR_AUTH,
+			  "%s: belongs to another user (uid %lu), who could read or change "
+			  "the key in it",
+			  path, (unsigned long)st->st_uid);
 		return -EACCES;
 	}
 	if (st->st_mode & (S_IRWXG | S_IRWXO)) {
-		error_set(err, ERROR_AUTH, "%s: holds a key and is open to others (mode %04o); do: "
-			  "chmod 600 %s", path, (unsigned)st->st_mode & 07777, path);
+		error_set(err, ERROR_AUTH,
+			  "%s: holds a key and is open to others (mode %04o); do: "
+			  "chmod 600 %s",
+			  path, (unsigned)st->st_mode & 07777, path);
 		return -EACCES;
 	}
 	return 0;
@@ -77,8 +80,10 @@ static int first_line(const struct buf *in, const char *whose, char **out, struc
 	if (!line)
 		return -ENOMEM;
 	if (!secret_is_usable(line)) {
-		error_set(err, ERROR_AUTH, "%s: its first line is no key (1 to %d printable ASCII characters "
-			  "without spaces)", whose, SECRET_MAX);
+		error_set(err, ERROR_AUTH,
+			  "%s: its first line is no key (1 to %d printable ASCII characters "
+			  "without spaces)",
+			  whose, SECRET_MAX);
 		secret_free(line);
 		return -EINVAL;
 	}
@@ -86,7 +91,8 @@ static int first_line(const struct buf *in, const char *whose, char **out, struc
 	return 0;
 }
 
-/* Appends what one read gives, up to a line of the largest size; the rest is dropped. 1: there may be more. */
+/* Appends what one read gives, up to a line of the largest size; the rest is dropped. 1: there may
+ * be more. */
 static int read_some(int fd, struct buf *in)
 {
 	char piece[512];
@@ -162,7 +168,7 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	posix_spawnattr_setsigdefault(attributes, &all);
 	posix_spawnattr_setpgroup(attributes, 0);
 	return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-					POSIX_SPAWN_SETSIGDEF);
+							    POSIX_SPAWN_SETSIGDEF);
 }
 
 static int spawn_shell(struct command *c, const char *command, int to)
@@ -207,7 +213,8 @@ static int command_start(struct command *c, const char *command)
 static int command_listen(struct command *c, int timeout_ms)
 {
 	int64_t end = clock_mono_ms() + timeout_ms;
-	struct pollfd fds[] = { { .fd = c->pidfd, .events = POLLIN }, { .fd = c->pipe, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = c->pidfd, .events = POLLIN },
+				{ .fd = c->pipe, .events = POLLIN } };
 	int r;
 
 	do {
@@ -229,7 +236,8 @@ static int command_listen(struct command *c, int timeout_ms)
 	return 0;
 }
 
-/* Kills what still runs. 0 if it had ended well, the exit status (or 128 and the signal) if not, or a negative errno. */
+/* Kills what still runs. 0 if it had ended well, the exit status (or 128 and the signal) if not, or
+ * a negative errno. */
 static int command_end(struct command *c, bool kill_it)
 {
 	int status, r;

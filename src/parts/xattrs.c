@@ -1,7 +1,13 @@
-/* xattrs: the extended attributes of one file as one blob, which is small and read seldom: every
- * look-up walks it. Happy path: a change builds the new blob beside the old one and swaps them.
+/*
+ * xattrs: the extended attributes of one file as one blob, which is small and read seldom: every
+ * look-up walks it.
+ *
+ * Happy path: a change builds the new blob beside the old one and swaps them.
+ *
  * Failures: what would not fit, and no memory: the old blob is untouched then. A stored blob is
- * checked once, when it is loaded; after that the walk may trust it. On close: the blob is freed.
+ * checked once, when it is loaded; after that the walk may trust it.
+ *
+ * On close: the blob is freed.
  */
 #include "pimagefs/xattrs.h"
 

@@ -113,9 +113,6 @@ bench_latency() {
 	row 'shell loop: curl, sleep 1, jq, curl' $(spread <"$scratch/loop.ms")
 	paste "$scratch/mount.ms" "$scratch/loop.ms" | awk '{ print $2 / $1 }' | spread |
 		awk '{ printf "%-42s %10.2f %10.2f %10.2f\n", "ratio, loop to pimagefs", $1, $2, $3 }'
-	awk '{ n++; sum += $1 - 1000 }
-		END { printf "beyond the prediction itself, on average: %.0f ms\n", sum / n }' \
-		"$scratch/mount.ms"
 }
 
 memory() {
@@ -139,6 +136,7 @@ bench_crowd() {
 		memory 'idle'
 		took=$(measure submit "$mount/requests" "$readers")
 		memory "$readers requests"
+		measure listing "$mount/images" 3 >/dev/null
 		listing "0 waiting readers" >>"$scratch/ls"
 		coproc CROWD { "$build/bench/readers" "$mount/images" "$readers"; }
 		read -r _ waiting <&"${CROWD[0]}"
@@ -161,7 +159,7 @@ bench_crowd() {
 	[ "$waiting" = "$readers" ] || { echo "bench: only $waiting readers waited" >&2; exit 1; }
 }
 
-echo "pimagefs $("$build/pimagefs" -V 2>&1 | head -n 1); $(uname -sr), $(nproc) processors"
+echo "$("$build/pimagefs" -V | head -n 1); $(uname -sr), $(nproc) processors"
 start
 bench_latency
 bench_crowd

@@ -1,6 +1,7 @@
-/* oom: a counter in front of the allocator. Models memory that runs out at a chosen allocation: silent until
- * oom_fail_*, then the chosen call (or it and all after it) returns NULL with ENOMEM. What shared libraries allocate
- * by themselves is not counted, but for jansson's. Nothing to close. */
+/* oom: a counter in front of the allocator. Models memory that runs out at a chosen allocation:
+ * silent until oom_fail_*, then the chosen call (or it and all after it) returns NULL with ENOMEM.
+ * What shared libraries allocate by themselves is not counted, but for jansson's. Nothing to close.
+ */
 #include "oom.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* oom: allocations that fail on purpose, in tests. Linked with
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup; jansson is brought in by its own hook.
+ * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup; jansson is brought in by its own
+ *hook.
  *
  *	for (unsigned n = 0; failed; n++) {
  *		oom_fail_after(n);
@@ -15,7 +16,8 @@
 void oom_fail_after(unsigned n);
 /* The next n allocations succeed, the one after them fails, all others succeed. */
 void oom_fail_once(unsigned n);
-/* Back to normal. How many allocations failed since oom_fail_*; 0 means that the test came to its end. */
+/* Back to normal. How many allocations failed since oom_fail_*; 0 means that the test came to its
+ * end. */
 unsigned oom_off(void);
 
 /* For what a test itself must allocate in between: these neither fail nor count. They nest. */

@@ -1,7 +1,8 @@
 /*
- * peer: models a server by a list of replies. Accepts, reads whole requests (a head and Content-Length bytes), answers
- * each with the next reply and keeps, closes or resets the connection. What fails in it fails the test, by an answer
- * that never comes. On peer_stop every handle is closed; p must live until the loop has run.
+ * peer: models a server by a list of replies. Accepts, reads whole requests (a head and
+ * Content-Length bytes), answers each with the next reply and keeps, closes or resets the
+ * connection. What fails in it fails the test, by an answer that never comes. On peer_stop every
+ * handle is closed; p must live until the loop has run.
  */
 #include "peer.h"
 
@@ -132,11 +133,13 @@ static void on_connection(uv_stream_t *listener, int status)
 	c->tcp.data = c;
 	uv_tcp_init(listener->loop, &c->tcp);
 	list_append(&p->open, &c->in);
-	if (uv_accept(listener, (uv_stream_t *)&c->tcp) < 0 || uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
+	if (uv_accept(listener, (uv_stream_t *)&c->tcp) < 0 ||
+	    uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
 		hang_up(c);
 }
 
-int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply *replies, size_t n_replies)
+int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply *replies,
+	       size_t n_replies)
 {
 	struct sockaddr_storage address = { 0 };
 	int size = sizeof(address), r;
@@ -146,8 +149,8 @@ int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply
 	p->replies = replies;
 	p->n_replies = n_replies;
 	p->listener.data = p;
-	r = v6 ? uv_ip6_addr("::1", 0, (struct sockaddr_in6 *)&address) :
-		 uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&address);
+	r = v6 ? uv_ip6_addr("::1", 0, (struct sockaddr_in6 *)&address)
+	       : uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&address);
 	if (r == 0)
 		r = uv_tcp_init(loop, &p->listener);
 	if (r == 0)
@@ -156,13 +159,14 @@ int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply
 		r = uv_listen((uv_stream_t *)&p->listener, 16, on_connection);
 	if (r == 0)
 		r = uv_tcp_getsockname(&p->listener, (struct sockaddr *)&address, &size);
-	p->port = ntohs(v6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
+	p->port = ntohs(v6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+			   : ((struct sockaddr_in *)&address)->sin_port);
 	return r;
 }
 
 void peer_stop(struct peer *p)
 {
-	list_each_safe(l, next, &p->open) {
+	list_each_safe (l, next, &p->open) {
 		struct peer_connection *c = list_entry(l, struct peer_connection, in);
 
 		c->then = PEER_CLOSE;

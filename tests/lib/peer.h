@@ -28,9 +28,10 @@ struct peer {
 	struct list open;
 };
 
-/* Listens on 127.0.0.1 (or, with v6, on ::1) at a port of its own. 0 or a negative errno. A request past the last
- * reply is read and never answered. */
-int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply *replies, size_t n_replies);
+/* Listens on 127.0.0.1 (or, with v6, on ::1) at a port of its own. 0 or a negative errno. A request
+ * past the last reply is read and never answered. */
+int peer_start(struct peer *p, uv_loop_t *loop, bool v6, const struct peer_reply *replies,
+	       size_t n_replies);
 /* Closes listener and connections; the loop must run on until they are gone. */
 void peer_stop(struct peer *p);
 /* How often text stands in what was heard. */
