@@ -19,6 +19,9 @@ void pace_window_release(struct pace_window *w);
 /* How long until another event is allowed; 0: now. A time in the future (the clock was set back) becomes now, for good. */
 int64_t pace_window_wait(struct pace_window *w, int64_t now);
 void pace_window_add(struct pace_window *w, int64_t now);
+/* The event that was added at `from` counts from `to`, which is later: when the service saw a create is only known to be
+ * before its answer came. Nothing happens if there is none. */
+void pace_window_move(struct pace_window *w, int64_t from, int64_t to);
 /* How many more are allowed right now. */
 size_t pace_window_left(const struct pace_window *w, int64_t now);
 

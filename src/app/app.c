@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -117,12 +118,15 @@ static void raise_limits(void)
 
 static int start_demo(struct app *app, struct error *err)
 {
-	char *url, *key;
+	char *url, *key, *folder;
 	int r;
 
 	if (!app->settings->demo)
 		return 0;
-	r = demo_start(&app->demo, app->settings->library.state, err);
+	if (asprintf(&folder, "%s/demo", app->settings->library.state) < 0)
+		return -ENOMEM;
+	r = demo_start(&app->demo, folder, err);
+	free(folder);
 	if (r < 0)
 		return r;
 	app->demo_runs = true;

@@ -240,6 +240,8 @@ int engine_move(struct engine *e, struct job *job, enum job_event event)
 		e->creating--;
 	if (job->state == JOB_CREATING)
 		e->creating++;
+	if (job->state == JOB_PROCESSING || job->state == JOB_DOWNLOADING || job->state == JOB_READY)
+		job_set_error(job, NULL); /* what it waited for has come */
 	log_debug("%s: %s", job->id, job_state_name(job->state));
 	engine_touch(e, job);
 	return 0;

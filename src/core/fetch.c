@@ -25,11 +25,18 @@ void fetch_begin(struct engine *e, struct job *job)
 	job->due_ms = 0;
 }
 
-static void again(struct engine *e, struct job *job)
+static void again(struct engine *e, struct job *job, const struct error *error)
 {
+	job_set_error(job, error); /* so that status/ says what it waits for */
 	job->due_ms = clock_mono_ms() + engine_backoff(e, job->tries);
 	if (job->tries < 16)
 		job->tries++;
+}
+
+static void disk_error(struct error *e, int r)
+{
+	error_set(e, ERROR_DOWNLOAD, "the picture cannot be written to the library: %s", strerror(-r));
+	error_hint(e, "it is downloaded when there is room again");
 }
 
 static void again_or_fail(struct engine *e, struct job *job, const struct error *error)
@@ -38,7 +45,7 @@ static void again_or_fail(struct engine *e, struct job *job, const struct error 
 
 	if (job->tries < (unsigned)e->on.settings->api.retries) {
 		log_info("%s: %s; downloading again", job->id, error->message);
-		again(e, job);
+		again(e, job, error);
 		return;
 	}
 	if (why.class != ERROR_NETWORK && why.class != ERROR_SERVICE)
@@ -90,7 +97,8 @@ static void keep(struct engine *e, struct job *job, struct library_draft *draft)
 	}
 	if (r < 0) {
 		log_warn("%s: the picture cannot be kept: %s; trying again", job->id, strerror(-r));
-		again(e, job);
+		disk_error(&why, r);
+		again(e, job, &why);
 		return;
 	}
 	free(job->picture_path);
@@ -121,6 +129,7 @@ static void relink(struct engine *e, struct job *job, const struct error *error)
 static void on_answer(struct engine *e, struct job *job, const struct api_answer *a, struct library_draft *draft)
 {
 	bool waits = a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
+	struct error why;
 
 	if (a->verdict == API_DONE) {
 		keep(e, job, draft);
@@ -129,11 +138,12 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 	library_drop(draft);
 	if (a->verdict == API_UNKNOWN) {
 		relink(e, job, &a->error);
-	} else if (a->verdict == API_SINK || waits) {
-		if (a->verdict == API_SINK)
-			log_warn("%s: the picture cannot be written: %s; trying again", job->id,
-				 strerror(-a->sink_error));
-		again(e, job);
+	} else if (a->verdict == API_SINK) {
+		log_warn("%s: the picture cannot be written: %s; trying again", job->id, strerror(-a->sink_error));
+		disk_error(&why, a->sink_error);
+		again(e, job, &why);
+	} else if (waits) {
+		again(e, job, &a->error);
 	} else if (a->verdict == API_REFUSED) {
 		engine_end(e, job, JOB_FAIL, &a->error);
 	} else {
@@ -162,6 +172,7 @@ void fetch_step(struct engine *e, struct job *job)
 {
 	struct flight *f = flight_new(e, job);
 	int r = f ? library_begin(e->on.library, &f->draft) : -ENOMEM;
+	struct error why;
 
 	if (r == 0)
 		r = e->on.ops->download(e->on.api, job->link, library_write, f->draft, on_downloaded, f, &f->call);
@@ -170,5 +181,6 @@ void fetch_step(struct engine *e, struct job *job)
 	if (f)
 		flight_land(f);
 	log_debug("%s: no download yet: %s", job->id, strerror(-r));
-	again(e, job);
+	disk_error(&why, r);
+	again(e, job, &why);
 }

@@ -69,7 +69,7 @@ static void send_next(struct engine *e, struct job *job)
 	list_append(&e->active, &job->link_in);
 	pace_window_add(&e->window, wall);
 	job->attempts++;
-	job->submitted_ms = wall;
+	job->submitted_ms = wall; /* also the event's name in the window */
 	engine_move(e, job, JOB_SEND);
 }
 
@@ -98,6 +98,7 @@ static void put_back(struct engine *e, struct job *job, int64_t pause)
 {
 	list_remove(&job->link_in);
 	job->due_ms = clock_mono_ms() + pause;
+	job->submitted_ms = 0;
 	engine_move(e, job, JOB_POSTPONE);
 	if (e->stopped)
 		engine_end(e, job, JOB_HOLD, e->stopped);
@@ -121,6 +122,7 @@ static void on_trouble(struct engine *e, struct job *job, const struct api_answe
 		engine_end(e, job, JOB_FAIL, &a->error);
 		return;
 	}
+	job_set_error(job, &a->error); /* so that status/ says what it waits for */
 	put_back(e, job, free_try ? 0 : engine_backoff(e, job->tries));
 }
 
@@ -169,6 +171,7 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 		break;
 	case API_BUSY:
 		engine_busy(e, a);
+		job_set_error(job, &a->error);
 		put_back(e, job, 0);
 		break;
 	case API_TROUBLE:
@@ -197,6 +200,8 @@ static void on_created(const struct api_answer *a, void *data)
 	/* Closed by us: whether it was taken is unknown, so it stays `creating` for the next start to judge. */
 	if (!job || a->verdict == API_CLOSED)
 		return;
+	/* The service counts from when it saw the create, which was at the latest now. */
+	pace_window_move(&e->window, job->submitted_ms, clock_wall_ms());
 	if (job->state == JOB_CREATING)
 		on_answer(e, job, a);
 	else

@@ -55,6 +55,7 @@ static void again(struct engine *e, struct job *job, const struct api_answer *a)
 	if (a->retry_after_ms > pause)
 		pause = a->retry_after_ms;
 	job->due_ms = clock_mono_ms() + pause;
+	job_set_error(job, &a->error); /* so that status/ says what it waits for */
 	if (a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT)
 		job->since_ms += pause; /* time without the service does not count */
 }
@@ -93,6 +94,7 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 	switch (a->verdict) {
 	case API_PENDING:
 		job->tries = 0;
+		job_set_error(job, NULL);
 		job->due_ms = clock_mono_ms() + pace_poll_delay(&e->poll, clock_mono_ms() - job->since_ms);
 		break;
 	case API_DONE:

@@ -84,7 +84,7 @@ static int keep_start(struct page *p, const char *bytes, size_t size, const char
 
 int page_open(struct page *p, const char *bytes, size_t size, const char *content_type)
 {
-	json_error_t error;
+	json_error_t error = { 0 }; /* jansson leaves its code alone where memory fails early */
 
 	memset(p, 0, sizeof(*p));
 	if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)

@@ -69,25 +69,21 @@ static void show(struct words *w, const char *text, size_t size)
 	put(w, &w->details, text, size);
 }
 
-static void show_json(struct words *w, const json_t *value)
+static char *dump(struct words *w, const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (!text)
+		w->failed = -ENOMEM;
+	return text;
+}
+
+static void show_json(struct words *w, const json_t *value)
+{
+	char *text = dump(w, value);
 
 	if (text)
 		show(w, text, strlen(text));
-	else
-		w->failed = -ENOMEM;
-	free(text);
-}
-
-static void put_json(struct words *w, struct buf *to, const json_t *value)
-{
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	if (text)
-		put(w, to, text, strlen(text));
-	else
-		w->failed = -ENOMEM;
 	free(text);
 }
 
@@ -137,11 +133,8 @@ static void judge_object(struct words *w, const json_t *object)
 
 static bool all_texts(const json_t *array)
 {
-	size_t i;
-	json_t *item;
-
-	json_array_foreach (array, i, item)
-		if (!json_is_string(item))
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (!json_is_string(json_array_get(array, i)))
 			return false;
 	return json_array_size(array) > 0;
 }
@@ -150,19 +143,18 @@ static void gather(struct words *w, const json_t *value, unsigned depth);
 
 static void gather_array(struct words *w, const json_t *array, unsigned depth)
 {
-	size_t i;
-	json_t *item;
+	bool texts = all_texts(array);
 
-	if (all_texts(array)) {
-		json_array_foreach (array, i, item)
-			gather(w, item, depth);
-		return;
-	}
-	if (json_array_size(array))
+	if (!texts && json_array_size(array))
 		show_json(w, array);
-	json_array_foreach (array, i, item)
-		if (json_is_object(item))
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *item = json_array_get(array, i);
+
+		if (texts)
+			gather(w, item, depth);
+		else if (json_is_object(item))
 			judge_object(w, item);
+	}
 }
 
 static void gather_details(struct words *w, const json_t *details, unsigned depth)
@@ -247,6 +239,15 @@ static void gather_html(struct words *w, const char *page)
 	w->found = true;
 }
 
+static void detail_whole(struct words *w, const json_t *body)
+{
+	char *text = dump(w, body);
+
+	if (text)
+		put(w, &w->details, text, strlen(text));
+	free(text);
+}
+
 int words_of_page(struct words *w, const struct page *p, bool with_output)
 {
 	const char *start = buf_text(&p->start);
@@ -264,7 +265,7 @@ int words_of_page(struct words *w, const struct page *p, bool with_output)
 		gather_output(w, json_object_get(p->body, "output"));
 	/* A shape that nobody has seen yet: better shown than hidden. */
 	if (!w->found && json_object_size(p->body) > 1)
-		put_json(w, &w->details, p->body);
+		detail_whole(w, p->body);
 	words_mask(&w->message);
 	words_mask(&w->details);
 	return w->failed;

@@ -12,7 +12,6 @@
  * On close the key is wiped. Calls end before: by their answer, by stop, or with the http.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +94,7 @@ static void mask(const struct api *api, char *text, size_t size)
 	const struct buf *key = &api->key;
 	char *at;
 
-	if (key->size < SHORTEST_KEY)
+	if (!size || key->size < SHORTEST_KEY)
 		return;
 	while ((at = memmem(text, size, key->data, key->size))) {
 		memset(at, '*', key->size);

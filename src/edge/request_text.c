@@ -228,8 +228,9 @@ void request_drop(json_t *value)
 
 	if (json_is_string(value))
 		explicit_bzero((char *)json_string_value(value), json_string_length(value));
-	json_object_foreach (value, key, inner)
+	json_object_foreach (value, key, inner) {
 		request_drop(json_incref(inner));
+	}
 	json_decref(value);
 }
 
@@ -288,9 +289,10 @@ static int open_body(const struct request_rules *rules, json_t *whole, json_t **
 		*out = json_incref(whole);
 		return 0;
 	}
-	json_object_foreach (whole, key, value)
+	json_object_foreach (whole, key, value) {
 		if (strcmp(key, "model") != 0 && strcmp(key, "input") != 0)
 			return refuse_body_key(key, err);
+	}
 	r = check_model(rules, json_object_get(whole, "model"), err);
 	if (r < 0)
 		return r;

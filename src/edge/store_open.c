@@ -265,8 +265,11 @@ static void release(struct store *s)
 	for (size_t i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(s->statements[i]);
 	sqlite3_close(s->db);
-	if (s->lock_fd >= 0)
+	if (s->lock_fd >= 0) {
+		/* A child that was forked meanwhile may still hold the same descriptor. */
+		flock(s->lock_fd, LOCK_UN);
 		close(s->lock_fd);
+	}
 	free(s);
 }
 

@@ -28,7 +28,7 @@ static int job_answer(const struct job *job)
 	if (job_pending(job))
 		return -EAGAIN;
 	if (job->state == JOB_READY)
-		return job->dismissed ? -ENOENT : 0;
+		return job->dismissed || !job->picture_path ? -ENOENT : 0;
 	return -error_errno(job->error ? job->error->class : ERROR_SERVICE);
 }
 

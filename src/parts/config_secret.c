@@ -74,7 +74,6 @@ static int clear_others(struct settings *s, int keep)
 static int take_environment(struct settings *s, const char *key, struct error *err)
 {
 	struct config_origin *origin = way_origin(s, WAY_KEY);
-	char *where;
 	int r = clear_others(s, WAYS);
 
 	if (r < 0)
@@ -86,11 +85,11 @@ static int take_environment(struct settings *s, const char *key, struct error *e
 			  SECRET_MAX);
 		return -EINVAL;
 	}
-	where = strdup("EACHLABS_API_KEY");
-	if (!where)
-		return -ENOMEM;
-	*origin = (struct config_origin){ CONFIG_ENVIRONMENT, where };
 	s->key_origin = "EACHLABS_API_KEY";
+	origin->where = strdup(s->key_origin);
+	if (!origin->where)
+		return -ENOMEM;
+	origin->source = CONFIG_ENVIRONMENT;
 	return config_value_set(config_key_find("api.key"), s, key, err);
 }
 

@@ -105,7 +105,7 @@ bool names_is_plain(const char *text, size_t max)
 
 	if (text[0] == '.')
 		return false;
-	while (is_plain_char(text[n]) && n <= max)
+	while (n <= max && is_plain_char(text[n]))
 		n++;
 	return n > 0 && n <= max && text[n] == '\0';
 }

@@ -89,6 +89,19 @@ void pace_window_add(struct pace_window *w, int64_t now)
 	w->count++;
 }
 
+void pace_window_move(struct pace_window *w, int64_t from, int64_t to)
+{
+	size_t i = w->count;
+
+	while (i > 0 && *window_at(w, i - 1) != from)
+		i--;
+	if (i == 0 || to <= from)
+		return;
+	for (; i < w->count && *window_at(w, i) < to; i++)
+		*window_at(w, i - 1) = *window_at(w, i);
+	*window_at(w, i - 1) = to;
+}
+
 size_t pace_window_left(const struct pace_window *w, int64_t now)
 {
 	size_t gone = 0;

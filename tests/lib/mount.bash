@@ -43,6 +43,7 @@ sandbox_make() {
 sandbox_remove() {
 	local left=0 pid
 	[ -n "${T:-}" ] || return 0
+	exec 7>&- 8>&- # what a failed test still held open
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || tell_what_happened
 	for pid in "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :; done
 	is_mounted && fusermount3 -uz "$M"
@@ -278,9 +279,9 @@ held_predictions() {
 
 # Processes.
 
-# background COMMAND...: its output goes to $T/bg.out, its pid is BG.
+# background COMMAND...: its output goes to $T/bg.out, its pid is BG. It does not keep a test's own files (7, 8) open.
 background() {
-	"$@" >"$T/bg.out" 2>"$T/bg.err" </dev/null 3>&- 4>&- &
+	"$@" >"$T/bg.out" 2>"$T/bg.err" </dev/null 3>&- 4>&- 7>&- 8>&- &
 	BG=$!
 	PIDS+=("$BG")
 }

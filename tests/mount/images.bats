@@ -68,13 +68,13 @@ load ../lib/mount
 @test "a picture once served never changes under its inode" {
 	mount_up
 	ask fox "a fox"
-	get fox >"$T/got"
+	get fox >"$T/first"
 	inode=$(stat -c %i "$M/images/fox.png")
 	exec 7<"$M/images/fox.png"
 	ask fox "another fox"
 	got fox "another fox"
 	refute test "$(stat -c %i "$M/images/fox.png")" = "$inode"
-	cmp "$T/got" - <&7
+	cmp "$T/first" - <&7
 	exec 7<&-
 }
 
@@ -233,13 +233,13 @@ nonblocking() {
 @test "images/<predictionID>.png resolves and is not listed" {
 	mount_up
 	ask fox "a fox"
-	get fox >"$T/got"
+	get fox >"$T/first"
 	id=$(field fox .prediction_id)
-	cmp "$T/got" "$M/images/$id.png"
+	cmp "$T/first" "$M/images/$id.png"
 	equal "$(ls "$M/images")" fox.png
 	ask fox "another fox"
 	got fox "another fox"
-	cmp "$T/got" "$M/images/$id.png"
+	cmp "$T/first" "$M/images/$id.png"
 }
 
 @test "failed: not listed, <id>.error.txt is there with the reason until it is asked again" {

@@ -293,7 +293,6 @@ asked_once() {
 	mount_up -o "api.base_url=http://127.0.0.1:$(free_port)/v1"
 	ask fox "a fox"
 	wait_state fox queued
-	equal "$(field fox .attempts)" 0
 	equal "$(stub_count create)" 0
 	remount
 	got fox "a fox"
@@ -452,13 +451,10 @@ free_port() {
 }
 
 @test "a redirect of a create to another host is refused and does not carry the key" {
-	stub_script '{"on":"create","do":{"redirect":"cdn","status":307}}'
-	mount_up
-	ask fox "a fox"
-	wait_for ended fox
-	refute has_state fox ready
+	served '{"on":"create","nth":[1,2],"do":{"redirect":"cdn","status":307}}'
 	equal "$(stub_count leak)" 0
-	equal "$(stub_count create)" 1
+	equal "$(stub_count other)" 0
+	equal "$(stub_count create)" 3
 }
 
 ended() {
@@ -466,10 +462,7 @@ ended() {
 }
 
 @test "a redirect of a poll to another host is refused and does not carry the key" {
-	stub_script '{"on":"poll","do":{"redirect":"cdn"}}'
-	mount_up
-	ask fox "a fox"
-	wait_for ended fox
+	served '{"on":"poll","nth":[1,2],"do":{"redirect":"cdn"}}'
 	equal "$(stub_count leak)" 0
 	equal "$(stub_count other)" 0
 }
@@ -528,8 +521,11 @@ hostile() {
 		wait_for ended $id
 		equal "$(stub_count create "$id")" 1
 	done
+	stub_script '{"on":"prediction","prompt":"fox","do":{"id":"77"}}'
+	stub_script '{"on":"create","prompt":"fox","do":{"status":200,"body":{"predictionID":77}}}'
 	ask fox "a fox"
 	got fox "a fox"
+	equal "$(field fox .prediction_id)" 77
 }
 
 @test "hostile links: other schemes, nonsense, and very long ones are refused" {

@@ -360,8 +360,9 @@ load ../lib/mount
 	ask fox "a fox"
 	got fox "a fox"
 	if ! setfattr -n user.note -v hello "$M/requests/fox" 2>"$T/err"; then
-		matches "$(cat "$T/err")" 'not supported'
-		skip "refused cleanly by this build"
+		matches "$(cat "$T/err")" 'not supported' # libfuse 3.14.0 garbles the name; a clean refusal is right
+		asked "a fox"
+		return
 	fi
 	equal "$(getfattr --only-values -n user.note "$M/requests/fox")" hello
 	equal "$(getfattr --absolute-names -d "$M/requests/fox" | grep -c =)" 1
@@ -446,7 +447,7 @@ load ../lib/mount
 	refusal '{"prompt":"a","prompt_upsampling":"true"}' 'prompt_upsampling.*true'
 	refusal '{"prompt":"a","lora_weights":"http://localhost/x"}' 'lora_weights.*huggingface'
 	refusal '{"model":"flux","input":{"prompt":"a"}}' 'flux.*p-image-lora-text-to-image'
-	refusal '{"prompt":"a","prompt":"b"}' 'prompt|duplicate'
+	refusal '{"prompt":"a","prompt":"b"}' 'twice'
 	asked
 }
 
@@ -539,7 +540,7 @@ create() {
 	mount_up
 	ask fox "a fox"
 	got fox "a fox"
-	vim -es -N -u NONE -c 'set backup writebackup swapfile backupcopy=no' -c '%s/fox/owl/' -c wq "$M/requests/fox" \
+	vim -es -N -u NONE -c 'set backup backupskip= swapfile backupcopy=no' -c '%s/fox/owl/' -c wq "$M/requests/fox" \
 		</dev/null >/dev/null 2>&1 || :
 	got fox "a owl"
 	asked "a fox" "a owl"

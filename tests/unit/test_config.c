@@ -1,5 +1,4 @@
 /* config: where settings come from, which of them wins, and what is refused with which words. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "oom.h"
 #include "pimagefs/config.h"

@@ -23,7 +23,8 @@
 #include "oom.h"
 
 #define HELLO \
-	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Request-Id: req-7\r\nContent-Length: 5\r\n\r\nhello"
+	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \
+	"X-Request-Id: req-7\r\nContent-Length: 5\r\n\r\nhello"
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static void test_get(void **state)
@@ -108,12 +109,14 @@ static void test_shapes_of_answers(void **state)
 		int status;
 		const char *body;
 	} rows[] = {
-		{ { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-Request-Id: no\r\n\r\n",
+		{ { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "3\r\nabc\r\n2\r\nde\r\n0\r\nX-Request-Id: no\r\n\r\n",
 		    PEER_KEEP },
 		  200,
 		  "abcde" },
 		{ { "HTTP/1.0 200 OK\r\n\r\nto the end", PEER_CLOSE }, 200, "to the end" },
-		{ { "HTTP/1.1 100 Continue\r\nX-Request-Id: no\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
+		{ { "HTTP/1.1 100 Continue\r\nX-Request-Id: no\r\n\r\n"
+		    "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
 		    PEER_KEEP },
 		  201,
 		  "ok" },
@@ -182,7 +185,8 @@ static void test_too_large(void **state)
 {
 	static const struct peer_reply replies[] = {
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n01234567890", PEER_KEEP },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n",
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		  "8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n",
 		  PEER_KEEP },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", PEER_KEEP },
 	};

@@ -18,7 +18,8 @@
 #include "oom.h"
 
 #define HELLO \
-	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Request-Id: req-7\r\nContent-Length: 5\r\n\r\nhello"
+	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \
+	"X-Request-Id: req-7\r\nContent-Length: 5\r\n\r\nhello"
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static void test_never_sent(void **state)
@@ -135,7 +136,7 @@ static void test_once_on_a_dead_connection(void **state)
 static void test_once_without_body_on_a_dead_connection(void **state)
 {
 	static const struct peer_reply replies[] = { { HELLO, PEER_KEEP },
-						     { NULL, PEER_RESET },
+						     { NULL, PEER_CLOSE },
 						     { HELLO, PEER_KEEP } };
 	struct world *w = *state;
 	struct http_call call;

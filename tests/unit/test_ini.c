@@ -1,6 +1,5 @@
 /* config/pimagefs.ini: it names every setting and nothing else, each with its built-in value and
  * its unit. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "parts/config_internal.h"
 #include "pimagefs/config.h"
@@ -49,6 +50,13 @@ static bool read_setting(const char *text, struct line *out)
 	return true;
 }
 
+static void add_text(char *to, size_t room, const char *text)
+{
+	size_t used = strlen(to);
+
+	snprintf(to + used, room - used, "%s", text);
+}
+
 static int read_file(void **state)
 {
 	char section[50] = "", above[1000] = "", text[1000];
@@ -70,7 +78,7 @@ static int read_file(void **state)
 			snprintf(section, sizeof(section), "%.*s", (int)strcspn(text + 1, "]"),
 				 text + 1);
 		if (text[0] == '#' && text[1] == ' ')
-			strncat(above, text, sizeof(above) - strlen(above) - 1);
+			add_text(above, sizeof(above), text);
 		else
 			above[0] = '\0';
 	}

@@ -1,11 +1,12 @@
 /* names: ids, drafts and refusals, at the edges of each limit. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "pimagefs/names.h"
 

@@ -1,6 +1,5 @@
 /* request: texts as people and programs write them, what comes out of them, and when a fault is
  * seen. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "oom.h"
 #include "pimagefs/request.h"

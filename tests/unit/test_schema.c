@@ -1,6 +1,5 @@
 /* schema: every field with values that are right, at the edge and wrong, and what the refusal says.
  */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "oom.h"
 #include "pimagefs/schema.h"

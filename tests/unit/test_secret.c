@@ -1,5 +1,4 @@
 /* secret: which files, commands and variables give a key, and what is left of it afterwards. */
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -11,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "oom.h"
 #include "pimagefs/clock.h"
