@@ -33,8 +33,8 @@ HARDEN_LDFLAGS ?= -pie -Wl,-z,relro,-z,now
 FLAVOUR_CFLAGS_release = $(HARDEN_CFLAGS)
 FLAVOUR_LDFLAGS_release = $(HARDEN_LDFLAGS)
 FLAVOUR_CFLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
-# As a library of its own gcc's libubsan ignores log_path beside ASan's.
-FLAVOUR_LDFLAGS_asan = $(if $(findstring clang,$(CC)),,-static-libubsan)
+# As shared libraries the two runtimes of gcc do not agree on where reports go (log_path).
+FLAVOUR_LDFLAGS_asan = $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
 FLAVOUR_CFLAGS_tsan := -fsanitize=thread
 FLAVOUR_CFLAGS_coverage := --coverage
 FLAVOUR_CFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all

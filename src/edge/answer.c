@@ -40,8 +40,8 @@ struct reading {
 
 #define HINT_RETRY "to ask again: echo 'retry ID' > control/ctl"
 #define HINT_KEY \
-	"put a valid key into the file that [api] key_file names (or EACHLABS_API_KEY), unmount and " \
-	"mount again, then: echo retry failed > control/ctl"
+	"put a valid key into the file that [api] key_file names (or EACHLABS_API_KEY), " \
+	"unmount and mount again, then: echo retry failed > control/ctl"
 #define HINT_WAIT "nothing to do: it is tried again"
 #define HINT_PORTAL "sign in to the network if it asks for that, or check [api] base_url"
 

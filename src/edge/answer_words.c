@@ -205,15 +205,17 @@ static void gather(struct words *w, const json_t *value, unsigned depth)
 	}
 }
 
+static bool is_link(const char *text)
+{
+	return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
 /* A failed prediction's output is its reason, unless it is a link. */
 static void gather_output(struct words *w, const json_t *output)
 {
 	const char *text = json_string_value(output);
 
-	if (json_is_object(output))
-		gather(w, output, 0);
-	else if (text && strncasecmp(text, "http://", 7) != 0 &&
-		 strncasecmp(text, "https://", 8) != 0)
+	if (json_is_object(output) || (text && !is_link(text)))
 		gather(w, output, 0);
 }
 

@@ -20,7 +20,7 @@
 #include "pimagefs/clock.h"
 #include "pimagefs/log.h"
 
-#define MAX_ANSWER (1024 * 1024)
+#define MAX_ANSWER ((size_t)1 << 20)
 /* A shorter text is no key, and would be found in many a word. */
 #define SHORTEST_KEY 6
 

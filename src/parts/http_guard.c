@@ -22,7 +22,7 @@
 
 #include "http_internal.h"
 
-#define DAY_MS (24 * 60 * 60 * INT64_C(1000))
+#define DAY_MS INT64_C(86400000)
 
 struct block {
 	unsigned char bytes[16];

@@ -158,6 +158,12 @@ settle() {
 	SETTLED=$((SETTLED + 1))
 	ask "settle-$SETTLED" "settle $SETTLED"
 	stub_wait create 1 "settle $SETTLED"
+	# What left before it by another connection has come by now, too.
+	wait_for has_prediction "settle-$SETTLED"
+}
+
+has_prediction() {
+	[ "$(field "$1" 'has("prediction_id")' 2>/dev/null)" = true ]
 }
 
 # Mount.
@@ -272,6 +278,29 @@ got() {
 	[ -s "$T/wanted" ] && cmp "$T/got" "$T/wanted"
 }
 
+# ended ID: it has come to an end, or waits for a decision.
+ended() {
+	matches "$(field "$1" .state)" '^(ready|failed|held|cancelled|invalid)$' >/dev/null
+}
+
+# served RULE: with it the picture comes all the same.
+served() {
+	stub_script "$1"
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+}
+
+# fails RULE CLASS WORDS: with it the request fails so, and says so.
+fails() {
+	stub_script "$1"
+	mount_up
+	ask fox "a fox"
+	wait_state fox failed
+	equal "$(field fox .error.class)" "$2"
+	matches "$(field fox '.error | [.message, .details, .hint] | map(tostring) | join(" ")')" "$3"
+}
+
 # held_predictions: from now on no prediction ends before stub_release.
 held_predictions() {
 	stub_script '{"on":"prediction","do":{"hold":true}}'
@@ -334,12 +363,12 @@ wait_for() {
 }
 
 equal() {
-	[ "$1" = "$2" ] || { printf 'got    %s\nwanted %s\n' "$1" "$2"; return 1; }
+	[ "$1" = "$2" ] || { printf 'got    %.2000s\nwanted %.2000s\n' "$1" "$2"; return 1; }
 }
 
 # matches TEXT REGEX: extended, without regard to case.
 matches() {
-	grep -qiE -- "$2" <<<"$1" || { printf 'got    %s\nwanted a match of %s\n' "$1" "$2"; return 1; }
+	grep -qiE -- "$2" <<<"$1" || { printf 'got    %.2000s\nwanted a match of %s\n' "$1" "$2"; return 1; }
 }
 
 # refute COMMAND...: it must fail. (bats does not see a plain "!".)
