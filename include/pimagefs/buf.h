@@ -11,7 +11,10 @@ struct buf {
 	size_t room;
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT \
+	{ \
+		NULL, 0, 0 \
+	}
 
 void buf_release(struct buf *b);
 /* Overwrite, then release: for secrets. */

@@ -5,15 +5,16 @@
 /* The classes of the contract's table; each has one errno and one name in status/. */
 enum error_class {
 	ERROR_NONE,
-	ERROR_INVALID,     /* refused here, or 400/422 */
-	ERROR_AUTH,        /* 401, 403 */
-	ERROR_PAYMENT,     /* 402 */
-	ERROR_MODEL,       /* 404 for the model */
-	ERROR_MODERATION,  /* the safety checker */
-	ERROR_SERVICE,     /* 5xx after the retries, a failed prediction, an answer that makes no sense */
-	ERROR_NETWORK,     /* no connection, DNS, TLS: after the retries */
-	ERROR_TIMEOUT,     /* not done within the job's deadline */
-	ERROR_UNCERTAIN,   /* the create was sent and no answer came back */
+	ERROR_INVALID,    /* refused here, or 400/422 */
+	ERROR_AUTH,       /* 401, 403 */
+	ERROR_PAYMENT,    /* 402 */
+	ERROR_MODEL,      /* 404 for the model */
+	ERROR_MODERATION, /* the safety checker */
+	ERROR_SERVICE, /* 5xx after the retries, a failed prediction, an answer that makes no sense
+			*/
+	ERROR_NETWORK, /* no connection, DNS, TLS: after the retries */
+	ERROR_TIMEOUT, /* not done within the job's deadline */
+	ERROR_UNCERTAIN, /* the create was sent and no answer came back */
 	ERROR_CANCELLED,
 	ERROR_DOWNLOAD,    /* no picture, too large, cut short each time */
 	ERROR_INTERRUPTED, /* flushed, but never released: held for a decision */
@@ -35,7 +36,8 @@ struct error {
 void error_set(struct error *e, enum error_class class, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void error_hint(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Copy text to a field of e, cut to room bytes at a character's end, control characters made spaces. */
+/* Copy text to a field of e, cut to room bytes at a character's end, control characters made
+ * spaces. */
 void error_text(char *field, unsigned room, const char *text);
 
 /* The positive errno of the contract's table; EIO for what it does not name. */

@@ -18,7 +18,8 @@
 
 struct fs;
 
-/* What it answers from; all stay the caller's and must outlive it. engine, inbox and views may be set until the session starts. */
+/* What it answers from; all stay the caller's and must outlive it. engine, inbox and views may be
+ * set until the session starts. */
 struct fs_ground {
 	uv_loop_t *loop;
 	const struct settings *settings;
@@ -32,7 +33,8 @@ struct fs_ground {
 	const char *mountpoint; /* absolute, for README.txt */
 };
 
-/* The top folders of the tree, which exist before anything else: requests/, images/, status/, control/. */
+/* The top folders of the tree, which exist before anything else: requests/, images/, status/,
+ * control/. */
 struct fs_folders {
 	struct node *requests, *images, *status, *control;
 };
@@ -44,9 +46,11 @@ int fs_new(struct fs **out, const struct fs_ground *ground);
 extern const struct fuse_lowlevel_ops fs_ops;
 /* A job changed (or goes): who waits for it looks again. */
 void fs_job_changed(struct fs *fs, struct job *job, bool gone);
-/* No reader waits from now on: those who do are answered, later ones at once. Before the session ends. */
+/* No reader waits from now on: those who do are answered, later ones at once. Before the session
+ * ends. */
 void fs_let_go(struct fs *fs);
-/* After fs_let_go and the end of the session. The loop must run on until its handles are closed. Takes NULL. */
+/* After fs_let_go and the end of the session. The loop must run on until its handles are closed.
+ * Takes NULL. */
 void fs_free(struct fs *fs);
 
 #endif

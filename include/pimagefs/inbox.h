@@ -1,5 +1,6 @@
-/* inbox: requests/, where the user writes: what each operation on its files and folders means. Layer 3.
- * Everything returns 0 or a negative errno and is answered from memory; what must be durable goes through the ledger. */
+/* inbox: requests/, where the user writes: what each operation on its files and folders means.
+ * Layer 3. Everything returns 0 or a negative errno and is answered from memory; what must be
+ * durable goes through the ledger. */
 #ifndef PIMAGEFS_INBOX_H
 #define PIMAGEFS_INBOX_H
 
@@ -28,23 +29,29 @@ void inbox_freed(struct node *node);
 
 /* May this name be opened for writing now? -ENOSPC, -EROFS, ... Drafts always may. */
 int inbox_may_write(const struct inbox *in, const struct node *folder, const char *name);
-/* -EEXIST, -ENAMETOOLONG, -EINVAL, -ENOMEM and those of inbox_may_write. The node has no extra pin. */
-int inbox_create(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out);
-int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out);
-/* An open handle that may write comes and goes; release of the last one submits what has changed. */
+/* -EEXIST, -ENAMETOOLONG, -EINVAL, -ENOMEM and those of inbox_may_write. The node has no extra pin.
+ */
+int inbox_create(struct inbox *in, struct node *folder, const char *name, unsigned mode,
+		 struct node **out);
+int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigned mode,
+		struct node **out);
+/* An open handle that may write comes and goes; release of the last one submits what has changed.
+ */
 void inbox_open_writer(struct inbox *in, struct node *node);
 void inbox_release_writer(struct inbox *in, struct node *node);
 /* -EINVAL, -EILSEQ (the reason is then in status/), -EFBIG, -ENOMEM; nothing is written then. */
-int inbox_write(struct inbox *in, struct node *node, const void *bytes, size_t size, int64_t offset);
+int inbox_write(struct inbox *in, struct node *node, const void *bytes, size_t size,
+		int64_t offset);
 int inbox_truncate(struct inbox *in, struct node *node, int64_t size);
-/* What is written so far is checked, registered and on its way to the disk: wait for ledger_after, then answer.
- * -EINVAL, -EILSEQ, -ENOMEM. */
+/* What is written so far is checked, registered and on its way to the disk: wait for ledger_after,
+ * then answer. -EINVAL, -EILSEQ, -ENOMEM. */
 int inbox_flush(struct inbox *in, struct node *node);
 int inbox_unlink(struct inbox *in, struct node *folder, const char *name);
 int inbox_rmdir(struct inbox *in, struct node *folder, const char *name);
-/* flags as renameat2(2); only RENAME_NOREPLACE. A draft that gets a proper name is submitted; a submitted one takes its id along. */
-int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct node *to, const char *to_name,
-		 unsigned flags);
+/* flags as renameat2(2); only RENAME_NOREPLACE. A draft that gets a proper name is submitted; a
+ * submitted one takes its id along. */
+int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct node *to,
+		 const char *to_name, unsigned flags);
 /* Mode, times or extended attributes have changed: store them. Never submits. 0 or -ENOMEM. */
 int inbox_touched(struct inbox *in, struct node *node);
 

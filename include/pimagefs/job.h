@@ -11,8 +11,8 @@
 #include "pimagefs/picture.h"
 
 enum job_state {
-	JOB_DRAFT,       /* known, its file still open */
-	JOB_INVALID,     /* refused here; never sent */
+	JOB_DRAFT,   /* known, its file still open */
+	JOB_INVALID, /* refused here; never sent */
 	JOB_QUEUED,
 	JOB_CREATING,    /* the POST is (about to be) out */
 	JOB_PROCESSING,  /* has a prediction id */
@@ -20,7 +20,7 @@ enum job_state {
 	JOB_READY,
 	JOB_FAILED,
 	JOB_CANCELLED,
-	JOB_HELD,        /* waits for a decision of the user */
+	JOB_HELD, /* waits for a decision of the user */
 	JOB_STATES
 };
 
@@ -36,28 +36,30 @@ enum job_event {
 	JOB_FAIL,
 	JOB_CANCEL,
 	JOB_HOLD,
-	JOB_RETRY,    /* a new create */
-	JOB_RESUME,   /* the prediction exists: poll it again */
+	JOB_RETRY,  /* a new create */
+	JOB_RESUME, /* the prediction exists: poll it again */
 	JOB_EVENTS
 };
 
 /* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
 struct job {
 	uint64_t number; /* the key; never used again */
-	uint64_t order;  /* of submission (of closing): the queue is sorted by it; 0: not yet submitted. Stored */
+	uint64_t order;  /* of submission (of closing): the queue is sorted by it; 0: not yet
+			    submitted. Stored */
 	char *id;
 	enum job_state state;
-	bool current;   /* the id's names in images/ and status/ are this job's */
-	bool dismissed; /* its name in images/ was removed by the user */
-	bool prediction_over; /* the service said failed or cancelled, or we cancelled it: nothing left to resume */
+	bool current;         /* the id's names in images/ and status/ are this job's */
+	bool dismissed;       /* its name in images/ was removed by the user */
+	bool prediction_over; /* the service said failed or cancelled, or we cancelled it: nothing
+				 left to resume */
 	char *prompt;
-	char *input;    /* the input object as it will be sent, JSON text; may hold hf_api_token */
+	char *input; /* the input object as it will be sent, JSON text; may hold hf_api_token */
 	bool has_seed;
 	int64_t seed;
 	char *prediction_id;
-	char *link;     /* of the picture; secret-free but not shown by default */
+	char *link; /* of the picture; secret-free but not shown by default */
 	int64_t created_ms, submitted_ms, completed_ms; /* wall clock; 0: unknown */
-	unsigned attempts; /* creates sent */
+	unsigned attempts;                              /* creates sent */
 	unsigned polls;
 	double predict_time_s; /* negative: unknown */
 	double cost_usd;       /* negative: unknown */
@@ -85,7 +87,8 @@ void job_free(struct job *job);
 /* Make the move if the table has it: 0, or -EINVAL and nothing changed. */
 int job_move(struct job *job, enum job_event event);
 bool job_may(const struct job *job, enum job_event event);
-/* Not yet ended: draft, queued, creating, processing, downloading. (held and invalid wait for the user, not for us.) */
+/* Not yet ended: draft, queued, creating, processing, downloading. (held and invalid wait for the
+ * user, not for us.) */
 bool job_pending(const struct job *job);
 /* Ended without a picture and may be asked again: failed, held, cancelled. */
 bool job_retryable(const struct job *job);

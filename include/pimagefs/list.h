@@ -9,11 +9,12 @@ struct list {
 	struct list *prev, *next;
 };
 
-#define list_entry(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_entry(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 #define list_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* As list_each, but pos may be removed (and freed) inside. */
 #define list_each_safe(pos, tmp, head) \
-	for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head); pos = tmp, tmp = pos->next)
+	for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head); \
+	     pos = tmp, tmp = pos->next)
 
 static inline void list_init(struct list *l)
 {

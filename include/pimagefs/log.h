@@ -1,12 +1,13 @@
-/* log: lines for the person who runs the mount. Layer 0. Its level and target are the program's only
- * mutable globals. No caller passes a secret; nothing here can tell. */
+/* log: lines for the person who runs the mount. Layer 0. Its level and target are the program's
+ * only mutable globals. No caller passes a secret; nothing here can tell. */
 #ifndef PIMAGEFS_LOG_H
 #define PIMAGEFS_LOG_H
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* target: "stderr", "syslog" or a file's absolute path (opened 0600, appended to).
- * 0 or a negative errno; on failure the earlier target stays. Before the first call: stderr, info. */
+ * 0 or a negative errno; on failure the earlier target stays. Before the first call: stderr, info.
+ */
 int log_open(const char *target, enum log_level level);
 /* True if a line of this level would be written. */
 int log_wants(enum log_level level);

@@ -1,12 +1,13 @@
-/* pace: how fast: rate window, backoff, the number running at once, when to poll. Layer 1, pure functions of
- * clock and random. Times are milliseconds. */
+/* pace: how fast: rate window, backoff, the number running at once, when to poll. Layer 1, pure
+ * functions of clock and random. Times are milliseconds. */
 #ifndef PIMAGEFS_PACE_H
 #define PIMAGEFS_PACE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A sliding window: at most `limit` events in any `window_ms`. Times are wall clock, so that they survive a restart. */
+/* A sliding window: at most `limit` events in any `window_ms`. Times are wall clock, so that they
+ * survive a restart. */
 struct pace_window {
 	int64_t *times; /* ring, oldest at head */
 	size_t limit, count, head;
@@ -16,19 +17,22 @@ struct pace_window {
 /* 0 or -ENOMEM. limit >= 1. */
 int pace_window_init(struct pace_window *w, size_t limit, int64_t window_ms);
 void pace_window_release(struct pace_window *w);
-/* How long until another event is allowed; 0: now. A time in the future (the clock was set back) becomes now, for good. */
+/* How long until another event is allowed; 0: now. A time in the future (the clock was set back)
+ * becomes now, for good. */
 int64_t pace_window_wait(struct pace_window *w, int64_t now);
 void pace_window_add(struct pace_window *w, int64_t now);
-/* The event that was added at `from` counts from `to`, which is later: when the service saw a create is only known to be
- * before its answer came. Nothing happens if there is none. */
+/* The event that was added at `from` counts from `to`, which is later: when the service saw a
+ * create is only known to be before its answer came. Nothing happens if there is none. */
 void pace_window_move(struct pace_window *w, int64_t from, int64_t to);
 /* How many more are allowed right now. */
 size_t pace_window_left(const struct pace_window *w, int64_t now);
 
-/* Exponential with full jitter: even in [base, min(cap, base * 2^tries)] by `random` (any 64 bits). */
+/* Exponential with full jitter: even in [base, min(cap, base * 2^tries)] by `random` (any 64 bits).
+ */
 int64_t pace_backoff(unsigned tries, int64_t base_ms, int64_t cap_ms, uint64_t random);
 
-/* How many may run at once: halves on a 429 (never below 1), grows by one after as many successes as it is wide. */
+/* How many may run at once: halves on a 429 (never below 1), grows by one after as many successes
+ * as it is wide. */
 struct pace_width {
 	unsigned limit, now, successes;
 };
@@ -46,8 +50,9 @@ struct pace_poll {
 void pace_poll_init(struct pace_poll *p, int first_ms, int min_ms, int max_ms);
 /* A prediction took so long, as the service tells it. */
 void pace_poll_learn(struct pace_poll *p, int64_t duration_ms);
-/* When, after `elapsed_ms` since the create's answer, to ask (next): a delay in [min_ms, max_ms], the first one from what
- * was learnt (or first_ms until four are known). Often around the expected time, then ever more seldom. */
+/* When, after `elapsed_ms` since the create's answer, to ask (next): a delay in [min_ms, max_ms],
+ * the first one from what was learnt (or first_ms until four are known). Often around the expected
+ * time, then ever more seldom. */
 int64_t pace_poll_delay(const struct pace_poll *p, int64_t elapsed_ms);
 /* The q-quantile (0..1) of the samples; -1 without any. */
 int64_t pace_poll_quantile(const struct pace_poll *p, double q);

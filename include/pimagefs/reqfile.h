@@ -21,9 +21,11 @@ struct reqfile {
 	unsigned writers; /* open handles that may write */
 	bool changed;     /* since the last submission */
 	bool rewritten;   /* truncated since then: the same bytes again are a new request */
-	bool unsent;      /* flushed text that no submission has taken yet: job is its registered draft */
-	bool stale;       /* written again since it was registered */
-	int refused;      /* a write of the present writers was refused with this errno: what is there is not the whole */
+	bool unsent; /* flushed text that no submission has taken yet: job is its registered draft
+		      */
+	bool stale;  /* written again since it was registered */
+	int refused; /* a write of the present writers was refused with this errno: what is there is
+			not the whole */
 	char sent[DIGEST_HEX]; /* of the text last submitted; "" unknown */
 	struct list dirty_in;  /* the ledger's */
 };

@@ -1,4 +1,5 @@
-/* rng: random numbers from the kernel, and a small reproducible generator for pictures and tests. Layer 0. */
+/* rng: random numbers from the kernel, and a small reproducible generator for pictures and tests.
+ * Layer 0. */
 #ifndef PIMAGEFS_RNG_H
 #define PIMAGEFS_RNG_H
 

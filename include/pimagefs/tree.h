@@ -1,5 +1,6 @@
 /* tree: inodes, names and folders of the mounted tree; no I/O, no FUSE. Layer 3.
- * As on a disk, a name (struct entry) and what it names (struct node) are two things: a picture may have two names. */
+ * As on a disk, a name (struct entry) and what it names (struct node) are two things: a picture may
+ * have two names. */
 #ifndef PIMAGEFS_TREE_H
 #define PIMAGEFS_TREE_H
 
@@ -31,16 +32,16 @@ struct node {
 	uint64_t ino; /* never used again while mounted */
 	enum node_kind kind;
 	enum node_area area;
-	unsigned mode; /* permission bits */
+	unsigned mode;              /* permission bits */
 	int64_t mtime_ns, ctime_ns; /* wall clock */
-	void *data; /* of its kind's owner: a struct reqfile, a struct job, a page */
+	void *data;         /* of its kind's owner: a struct reqfile, a struct job, a page */
 	struct entry *home; /* its first name; NULL when it has none (or is the root) */
 	unsigned folders;   /* in a folder: how many folders it lists */
 
 	struct tree *tree;
-	uint64_t lookups; /* the kernel's references */
-	unsigned pins;    /* ours: open handles, views */
-	unsigned links;   /* names */
+	uint64_t lookups;  /* the kernel's references */
+	unsigned pins;     /* ours: open handles, views */
+	unsigned links;    /* names */
 	struct map *names; /* of a folder: its entries by name */
 	struct list order; /* of a folder: its entries as they came */
 };
@@ -53,7 +54,8 @@ struct entry {
 	char name[]; /* NUL-terminated */
 };
 
-/* freed(node, data) is called just before a node goes, so that its data can be released. NULL when out of memory. */
+/* freed(node, data) is called just before a node goes, so that its data can be released. NULL when
+ * out of memory. */
 struct tree *tree_new(void (*freed)(struct node *node, void *data), void *data);
 /* Frees every node, whatever refers to it. Takes NULL. */
 void tree_free(struct tree *t);
@@ -62,9 +64,11 @@ struct node *tree_root(const struct tree *t);
 struct node *tree_node(const struct tree *t, uint64_t ino);
 
 /* A new node with no name and one pin, the caller's. 0 or -ENOMEM. */
-int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode, struct node **out);
+int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode,
+	      struct node **out);
 /* Give a node a name. 0, -EEXIST or -ENOMEM. A folder may have one name only. */
-int tree_link(struct node *folder, const char *name, struct node *node, bool listed, struct entry **out);
+int tree_link(struct node *folder, const char *name, struct node *node, bool listed,
+	      struct entry **out);
 /* Take the name away; the node goes with its last reference. entry may be NULL. */
 void tree_unlink(struct entry *entry);
 /* Move a name; the target must be free. On failure nothing has changed. */
@@ -75,8 +79,8 @@ bool tree_is_empty(const struct node *folder);
 /* True if node is folder, or lies below it. */
 bool tree_is_below(const struct node *node, const struct node *folder);
 
-/* Walk `path` ("cats/tabby" or "") down from a folder, making what is missing with `mode` if make is true.
- * 0; -ENOENT, -ENOTDIR, -ENOMEM. */
+/* Walk `path` ("cats/tabby" or "") down from a folder, making what is missing with `mode` if make
+ * is true. 0; -ENOENT, -ENOTDIR, -ENOMEM. */
 int tree_walk(struct node *from, const char *path, bool make, unsigned mode, struct node **out);
 /* Append the path below the area's own folder ("cats/tabby.txt"). 0 or -ENOMEM. */
 int node_path(const struct node *node, struct buf *out);
@@ -84,7 +88,7 @@ int node_path(const struct node *node, struct buf *out);
 void node_lookup(struct node *node); /* the kernel got one more reference */
 void node_forget(struct node *node, uint64_t n);
 void node_pin(struct node *node);
-void node_unpin(struct node *node); /* takes NULL */
+void node_unpin(struct node *node);                 /* takes NULL */
 void node_touch(struct node *node, int64_t now_ns); /* mtime and ctime */
 
 /* What readdir shows, frozen when the folder was opened, so that offsets stay true. */

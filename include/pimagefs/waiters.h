@@ -10,15 +10,17 @@
 
 struct waiters;
 
-/* What to do with a finished one: r is 0 (look again: the job has ended), -EINTR, -ETIMEDOUT or -ECANCELED. It must answer req;
- * payload is the caller's again. It may add waiters. */
+/* What to do with a finished one: r is 0 (look again: the job has ended), -EINTR, -ETIMEDOUT or
+ * -ECANCELED. It must answer req; payload is the caller's again. It may add waiters. */
 typedef void (*waiters_finish_fn)(fuse_req_t req, void *payload, int r, void *data);
 
 /* timeout_ms 0: for ever. 0 or -ENOMEM. */
-int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish, void *data);
+int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish,
+		void *data);
 /* Everyone must have been let go. The loop must run on until its handle is closed. Takes NULL. */
 void waiters_free(struct waiters *w);
-/* Wait for `key` (a job's number). A request that was interrupted already is finished before this returns. 0 or -ENOMEM. */
+/* Wait for `key` (a job's number). A request that was interrupted already is finished before this
+ * returns. 0 or -ENOMEM. */
 int waiters_add(struct waiters *w, uint64_t key, fuse_req_t req, void *payload);
 /* Finish all that wait for this key. */
 void waiters_wake(struct waiters *w, uint64_t key, int r);

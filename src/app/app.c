@@ -1,12 +1,14 @@
 /*
  * One mount from the ground up: what stands on what, and the way back down.
  *
- * Happy path: app_start builds from the store to the session; app_run turns the loop until a signal or an unmount.
+ * Happy path: app_start builds from the store to the session; app_run turns the loop until a signal
+ * or an unmount.
  *
- * Failures: the first thing that cannot be had ends the start with one sentence; app_release takes apart what is there.
+ * Failures: the first thing that cannot be had ends the start with one sentence; app_release takes
+ * apart what is there.
  *
- * On close: readers are answered first, then the mount goes, then creates in flight get a moment for their answers, then
- * the last commit, and everything else from the top down.
+ * On close: readers are answered first, then the mount goes, then creates in flight get a moment
+ * for their answers, then the last commit, and everything else from the top down.
  */
 #include "app.h"
 
@@ -58,7 +60,8 @@ static void stop(struct app *app)
 		return;
 	app->stopping = true;
 	fs_let_go(app->fs);
-	ledger_sync(app->ledger); /* answers the flushes of this turn while there is someone to answer to */
+	ledger_sync(app->ledger); /* answers the flushes of this turn while there is someone to
+				     answer to */
 	session_stop(app->session);
 	app->session = NULL;
 	engine_drain(app->engine, on_drained, app);
@@ -187,8 +190,8 @@ static int start_core(struct app *app)
 	int r = engine_new(&app->engine, &ground);
 
 	if (r == 0)
-		r = inbox_new(&app->inbox, app->folders.requests, app->settings, app->rules, app->engine,
-			      app->ledger);
+		r = inbox_new(&app->inbox, app->folders.requests, app->settings, app->rules,
+			      app->engine, app->ledger);
 	if (r == 0)
 		r = engine_load(app->engine, app->store);
 	if (r == 0)
@@ -218,7 +221,9 @@ static int start_mount(struct app *app, struct error *err)
 	};
 	int r = fs_new(&app->fs, &ground);
 
-	return r < 0 ? r : session_start(&app->session, &app->loop, &options, app->fs, on_ended, on_detached, app, err);
+	return r < 0 ? r
+		     : session_start(&app->session, &app->loop, &options, app->fs, on_ended,
+				     on_detached, app, err);
 }
 
 int app_start(struct app *app, struct error *err)

@@ -35,7 +35,8 @@ struct app {
 	bool demo_runs, loop_runs, stopping;
 };
 
-/* Builds it all up to the mount. settings and rules become the app's. 0 or a negative errno with err; app_stop in any case. */
+/* Builds it all up to the mount. settings and rules become the app's. 0 or a negative errno with
+ * err; app_stop in any case. */
 int app_start(struct app *app, struct error *err);
 /* Runs until a signal or an unmount ends it. */
 void app_run(struct app *app);

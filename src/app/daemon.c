@@ -1,8 +1,8 @@
 /*
  * Into the background, with an exit status that is true.
  *
- * Happy path: the parent waits at a pipe; the child sets everything up with standard error still the terminal's, so that
- * what goes wrong is read there, and writes one byte when the mount is up.
+ * Happy path: the parent waits at a pipe; the child sets everything up with standard error still
+ * the terminal's, so that what goes wrong is read there, and writes one byte when the mount is up.
  *
  * Failures: the end of file without that byte is exit status 1; the child has said why.
  */

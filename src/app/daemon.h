@@ -1,8 +1,8 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
-/* Into the background. The parent never returns: it exits with what the child tells it: 0 when the mount is up. The child gets
- * *ready_fd, to be given to daemon_ready. 0 or a negative errno. */
+/* Into the background. The parent never returns: it exits with what the child tells it: 0 when the
+ * mount is up. The child gets *ready_fd, to be given to daemon_ready. 0 or a negative errno. */
 int daemon_begin(int *ready_fd);
 /* The mount is up: the parent ends with 0; standard input, output and error go to /dev/null. */
 void daemon_ready(int ready_fd);

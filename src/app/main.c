@@ -1,8 +1,9 @@
 /*
  * pimagefs: options, settings, into the background, run, exit status.
  *
- * Everything that can fail fails in the foreground: one sentence on standard error, exit status 1 (2 for the command
- * line). Exit status 0: the mount is up (in the background), or has ended cleanly (with -f).
+ * Everything that can fail fails in the foreground: one sentence on standard error, exit status 1
+ * (2 for the command line). Exit status 0: the mount is up (in the background), or has ended
+ * cleanly (with -f).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static int complain(const struct error *err)
 	return 1;
 }
 
-/* No core file and no debugger of another process may see the key. Sanitizers need what this forbids. */
+/* No core file and no debugger of another process may see the key. Sanitizers need what this
+ * forbids. */
 static void keep_memory_private(void)
 {
 #ifndef __SANITIZE_ADDRESS__
@@ -57,7 +59,8 @@ static void open_log(const struct app *app)
 
 	if (strcmp(target, "auto") == 0)
 		target = app->options->foreground ? "stderr" : "syslog";
-	if (log_open(target, app->options->debug ? LOG_LEVEL_DEBUG : (enum log_level)app->settings->log.level) < 0)
+	if (log_open(target, app->options->debug ? LOG_LEVEL_DEBUG
+						 : (enum log_level)app->settings->log.level) < 0)
 		fprintf(stderr, "pimagefs: cannot log to %s; logging to standard error\n", target);
 }
 
@@ -75,7 +78,8 @@ static int mount_and_run(struct app *app)
 		goto out;
 	}
 	open_log(app);
-	log_info("mounted at %s%s", app->options->mountpoint, app->settings->demo ? " (demo: no model makes its pictures)" : "");
+	log_info("mounted at %s%s", app->options->mountpoint,
+		 app->settings->demo ? " (demo: no model makes its pictures)" : "");
 	if (ready_fd >= 0)
 		daemon_ready(ready_fd);
 	app_run(app);
@@ -103,7 +107,8 @@ int main(int argc, char **argv)
 		status = complain(&err);
 		app_release(&app);
 	} else if (options.check_config) {
-		printf("the settings are fine%s%s\n", app.settings->file[0] ? ": " : "", app.settings->file);
+		printf("the settings are fine%s%s\n", app.settings->file[0] ? ": " : "",
+		       app.settings->file);
 		app_release(&app);
 		status = 0;
 	} else {

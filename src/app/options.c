@@ -1,7 +1,9 @@
 /*
- * The command line: pimagefs [-c FILE] [-f] [-d] [-o OPT,...] [--demo] [--check-config] [-V] [-h] MOUNTPOINT
+ * The command line: pimagefs [-c FILE] [-f] [-d] [-o OPT,...] [--demo] [--check-config] [-V] [-h]
+ * MOUNTPOINT
  *
- * An -o that names a setting (limits.concurrent=4) is one; anything else is the mount's own, and libfuse judges it.
+ * An -o that names a setting (limits.concurrent=4) is one; anything else is the mount's own, and
+ * libfuse judges it.
  */
 #include "options.h"
 
@@ -70,7 +72,8 @@ static int add_list(struct options *o, const char *arg)
 	return r;
 }
 
-/* The daemon goes to "/", so the mountpoint must not be relative. A stale one cannot be resolved, but is named. */
+/* The daemon goes to "/", so the mountpoint must not be relative. A stale one cannot be resolved,
+ * but is named. */
 static int set_mountpoint(struct options *o, const char *arg)
 {
 	char *cwd = NULL;
@@ -132,7 +135,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	while (r == 0 && (option = getopt_long(argc, argv, "c:dfo:Vh", longs, NULL)) != -1)
 		r = take(o, option);
 	if (r < 0) {
-		error_set(err, ERROR_INVALID, "%s", r == -ENOMEM ? "out of memory" : "see pimagefs -h");
+		error_set(err, ERROR_INVALID, "%s",
+			  r == -ENOMEM ? "out of memory" : "see pimagefs -h");
 		return r;
 	}
 	if (o->help || o->version)
@@ -142,7 +146,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	if (r < 0)
 		return r;
 	if (optind < argc) {
-		error_set(err, ERROR_INVALID, "one mountpoint, please: \"%s\" is too much", argv[optind]);
+		error_set(err, ERROR_INVALID, "one mountpoint, please: \"%s\" is too much",
+			  argv[optind]);
 		return -EINVAL;
 	}
 	if (!o->mountpoint && !o->check_config) {

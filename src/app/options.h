@@ -10,7 +10,7 @@
 struct options {
 	const char *file; /* -c */
 	bool foreground, debug, demo, check_config, help, version;
-	char *mountpoint; /* absolute; NULL if none was given */
+	char *mountpoint;      /* absolute; NULL if none was given */
 	const char **settings; /* -o section.key=value */
 	size_t n_settings;
 	const char **mount; /* any other -o */

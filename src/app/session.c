@@ -1,11 +1,13 @@
 /*
  * The mount and its descriptor on the loop.
  *
- * Happy path: libfuse makes and mounts a session; its descriptor, not blocking, is polled by libuv; each turn takes a
- * bounded number of requests, so that downloads and timers get theirs. A second descriptor watches the kernel's table of
- * mounts: it tells of a lazy unmount, of which the daemon hears nothing else while readers wait.
+ * Happy path: libfuse makes and mounts a session; its descriptor, not blocking, is polled by libuv;
+ * each turn takes a bounded number of requests, so that downloads and timers get theirs. A second
+ * descriptor watches the kernel's table of mounts: it tells of a lazy unmount, of which the daemon
+ * hears nothing else while readers wait.
  *
- * Failures: a mount that cannot be made is told in one sentence; a read that fails ends the session as an unmount does.
+ * Failures: a mount that cannot be made is told in one sentence; a read that fails ends the session
+ * as an unmount does.
  *
  * On close the descriptor goes first, so that nothing can wait for us any more, then the mount.
  */
@@ -58,7 +60,9 @@ static void unescape(char *text)
 }
 
 /* Looks through the table of mounts; fn returns true to stop. */
-static bool find_mount(bool (*fn)(const char *device, const char *path, const char *type, void *data), void *data)
+static bool find_mount(bool (*fn)(const char *device, const char *path, const char *type,
+				  void *data),
+		       void *data)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL, device[32], *path, type[64], *dash;
@@ -106,7 +110,8 @@ static int run_fusermount(const char *mountpoint)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", mountpoint, (char *)NULL);
+		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", mountpoint,
+		       (char *)NULL);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0)
@@ -133,12 +138,15 @@ int session_check(const char *mountpoint, struct error *err)
 		r = unmount_stale(mountpoint);
 		if (r == 0)
 			return session_check(mountpoint, err);
-		error_set(err, ERROR_INVALID, "%s holds a mount of a pimagefs that has ended, and it cannot be unmounted",
-			  mountpoint);
+		error_set(
+			err, ERROR_INVALID,
+			"%s holds a mount of a pimagefs that has ended, and it cannot be unmounted",
+			mountpoint);
 		return r;
 	}
 	if (r < 0) {
-		error_set(err, ERROR_INVALID, "the mountpoint %s cannot be used: %s", mountpoint, strerror(-r));
+		error_set(err, ERROR_INVALID, "the mountpoint %s cannot be used: %s", mountpoint,
+			  strerror(-r));
 		return r;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -146,8 +154,8 @@ int session_check(const char *mountpoint, struct error *err)
 		return -ENOTDIR;
 	}
 	if (at.device[0]) {
-		error_set(err, ERROR_INVALID, "the mountpoint %s is in use: %s is mounted there", mountpoint,
-			  at.ours ? "a pimagefs" : "something else");
+		error_set(err, ERROR_INVALID, "the mountpoint %s is in use: %s is mounted there",
+			  mountpoint, at.ours ? "a pimagefs" : "something else");
 		return -EBUSY;
 	}
 	return 0;
@@ -256,8 +264,9 @@ static int attach(struct session *s, uv_loop_t *loop)
 	return uv_poll_start(&s->poll, UV_READABLE, on_readable);
 }
 
-int session_start(struct session **out, uv_loop_t *loop, const struct session_options *options, struct fs *fs,
-		  void (*ended)(void *data), void (*detached)(void *data), void *data, struct error *err)
+int session_start(struct session **out, uv_loop_t *loop, const struct session_options *options,
+		  struct fs *fs, void (*ended)(void *data), void (*detached)(void *data),
+		  void *data, struct error *err)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct session *s = calloc(1, sizeof(*s));
@@ -287,7 +296,8 @@ int session_start(struct session **out, uv_loop_t *loop, const struct session_op
 	return 0;
 fail:
 	error_set(err, ERROR_INVALID, "cannot mount at %s: %s", options->mountpoint,
-		  r == -EINVAL ? "see the line above (is fuse3 installed, and the folder yours?)" : strerror(-r));
+		  r == -EINVAL ? "see the line above (is fuse3 installed, and the folder yours?)"
+			       : strerror(-r));
 	fuse_opt_free_args(&args);
 	session_stop(s);
 	return r;

@@ -20,10 +20,12 @@
 /* Room past the field, so that what vsnprintf cuts in two lies behind error_text's own cut. */
 #define SPARE 8
 
-static const struct {
+struct class_row {
 	const char *name;
 	int err;
-} classes[ERROR_CLASSES] = {
+};
+
+static const struct class_row classes[ERROR_CLASSES] = {
 	[ERROR_NONE] = { "", EIO },
 	[ERROR_INVALID] = { "invalid", EINVAL },
 	[ERROR_AUTH] = { "auth", EACCES },

@@ -33,10 +33,12 @@ static struct {
 	enum log_level level;
 } log_to = { TARGET_STDERR, STDERR_FILENO, LOG_LEVEL_INFO };
 
-static const struct {
+struct level_row {
 	const char *name;
 	int priority;
-} levels[] = {
+};
+
+static const struct level_row levels[] = {
 	[LOG_LEVEL_ERROR] = { "error", LOG_ERR },
 	[LOG_LEVEL_WARN] = { "warning", LOG_WARNING },
 	[LOG_LEVEL_INFO] = { "info", LOG_INFO },

@@ -1,15 +1,19 @@
 /*
- * The life of a job. This file keeps the jobs, their names, and every change of state; turn.c has the timer, queue.c
- * sends creates, watch.c polls, fetch.c downloads, recover.c takes up what an earlier run left, stats.c counts.
+ * The life of a job. This file keeps the jobs, their names, and every change of state; turn.c has
+ * the timer, queue.c sends creates, watch.c polls, fetch.c downloads, recover.c takes up what an
+ * earlier run left, stats.c counts.
  *
- * Happy path: draft -> (FLUSH) registered -> (RELEASE) queued -> creating, once that is durable and the limits allow
- * -> processing -> downloading -> ready. engine_turn looks at all that is due and sets the one timer.
+ * Happy path: draft -> (FLUSH) registered -> (RELEASE) queued -> creating, once that is durable and
+ * the limits allow
+ * -> processing -> downloading -> ready. engine_turn looks at all that is due and sets the one
+ * timer.
  *
- * Failures: every answer of the service has one meaning (api.h), and each meaning one move. What has cost money is
- * never dropped: a job with a prediction goes on with that prediction, also after a retry or a restart.
+ * Failures: every answer of the service has one meaning (api.h), and each meaning one move. What
+ * has cost money is never dropped: a job with a prediction goes on with that prediction, also after
+ * a retry or a restart.
  *
- * On close: engine_drain lets creates in flight be answered for a moment, engine_free ends all calls; what was under
- * way is taken up by the next start.
+ * On close: engine_drain lets creates in flight be answered for a moment, engine_free ends all
+ * calls; what was under way is taken up by the next start.
  */
 #include "engine_internal.h"
 
@@ -35,7 +39,8 @@ int engine_new(struct engine **out, const struct engine_ground *ground)
 	e->currents = map_new();
 	e->predictions = map_new();
 	if (!e->numbers || !e->currents || !e->predictions ||
-	    pace_window_init(&e->window, s->limits.creates_per_minute, s->limits.window_s * 1000LL) < 0) {
+	    pace_window_init(&e->window, s->limits.creates_per_minute,
+			     s->limits.window_s * 1000LL) < 0) {
 		map_free(e->numbers);
 		map_free(e->currents);
 		map_free(e->predictions);
@@ -240,7 +245,8 @@ int engine_move(struct engine *e, struct job *job, enum job_event event)
 		e->creating--;
 	if (job->state == JOB_CREATING)
 		e->creating++;
-	if (job->state == JOB_PROCESSING || job->state == JOB_DOWNLOADING || job->state == JOB_READY)
+	if (job->state == JOB_PROCESSING || job->state == JOB_DOWNLOADING ||
+	    job->state == JOB_READY)
 		job_set_error(job, NULL); /* what it waited for has come */
 	log_debug("%s: %s", job->id, job_state_name(job->state));
 	engine_touch(e, job);
@@ -310,8 +316,10 @@ void engine_hold_unreleased(struct engine *e, struct job *draft)
 {
 	struct error why;
 
-	error_set(&why, ERROR_INTERRUPTED, "pimagefs ended while this request was still being written; it was not sent");
-	error_hint(&why, "to send it as it is: echo 'retry %s' > control/ctl; or write it again", draft->id);
+	error_set(&why, ERROR_INTERRUPTED,
+		  "pimagefs ended while this request was still being written; it was not sent");
+	error_hint(&why, "to send it as it is: echo 'retry %s' > control/ctl; or write it again",
+		   draft->id);
 	engine_end(e, draft, JOB_HOLD, &why);
 }
 

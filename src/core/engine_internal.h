@@ -1,5 +1,5 @@
-/* What the engine's own files share: engine.c (jobs and their names), queue.c (creates), watch.c (polls), fetch.c
- * (downloads), recover.c (start), stats.c. */
+/* What the engine's own files share: engine.c (jobs and their names), queue.c (creates), watch.c
+ * (polls), fetch.c (downloads), recover.c (start), stats.c. */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
@@ -65,7 +65,8 @@ int engine_adopt(struct engine *e, struct job *job);
 void engine_end(struct engine *e, struct job *job, enum job_event event, const struct error *error);
 void engine_note_prediction(struct engine *e, struct job *job);
 
-/* Look at everything that is due, and set the timer for the next. Cheap; called after each change. */
+/* Look at everything that is due, and set the timer for the next. Cheap; called after each change.
+ */
 void engine_turn(struct engine *e);
 /* Due at this moment, for the timer. */
 void engine_due(int64_t *next, int64_t at);

@@ -1,11 +1,12 @@
 /*
  * Downloads: from a link to a picture in the library.
  *
- * Happy path: a temporary file of the library is the sink; when all bytes are there the library checks and keeps them,
- * and the job is ready.
+ * Happy path: a temporary file of the library is the sink; when all bytes are there the library
+ * checks and keeps them, and the job is ready.
  *
- * Failures: no connection and 5xx are tried again; a dead link is asked for anew by a poll; what is no picture, cut or
- * too large is tried api.retries times, for the prediction is paid for; a full or failing disk of ours costs no try.
+ * Failures: no connection and 5xx are tried again; a dead link is asked for anew by a poll; what is
+ * no picture, cut or too large is tried api.retries times, for the prediction is paid for; a full
+ * or failing disk of ours costs no try.
  *
  * On close the temporary file goes; the next start downloads again.
  */
@@ -35,7 +36,8 @@ static void again(struct engine *e, struct job *job, const struct error *error)
 
 static void disk_error(struct error *e, int r)
 {
-	error_set(e, ERROR_DOWNLOAD, "the picture cannot be written to the library: %s", strerror(-r));
+	error_set(e, ERROR_DOWNLOAD, "the picture cannot be written to the library: %s",
+		  strerror(-r));
 	error_hint(e, "it is downloaded when there is room again");
 }
 
@@ -51,8 +53,10 @@ static void again_or_fail(struct engine *e, struct job *job, const struct error 
 	if (why.class != ERROR_NETWORK && why.class != ERROR_SERVICE)
 		why.class = ERROR_DOWNLOAD;
 	if (!why.hint[0])
-		error_hint(&why, "the prediction is paid for; to download again: echo 'retry %s' > control/ctl",
-			   job->id);
+		error_hint(
+			&why,
+			"the prediction is paid for; to download again: echo 'retry %s' > control/ctl",
+			job->id);
 	engine_end(e, job, JOB_FAIL, &why);
 }
 
@@ -63,8 +67,9 @@ static char *note_text(const struct engine *e, const struct job *job)
 	char created[CLOCK_TEXT], *text;
 
 	clock_rfc3339(job->created_ms, created);
-	note = json_pack("{s:s, s:s, s:s*, s:s, s:o*}", "id", job->id, "model", request_model(e->on.rules),
-			 "prediction_id", job->prediction_id, "created_at", created, "input", input);
+	note = json_pack("{s:s, s:s, s:s*, s:s, s:o*}", "id", job->id, "model",
+			 request_model(e->on.rules), "prediction_id", job->prediction_id,
+			 "created_at", created, "input", input);
 	if (note && job->has_seed)
 		json_object_set_new(note, "seed", json_integer(job->seed));
 	text = note ? json_dumps(note, JSON_INDENT(2)) : NULL;
@@ -126,9 +131,11 @@ static void relink(struct engine *e, struct job *job, const struct error *error)
 	job->due_ms = clock_mono_ms() + engine_backoff(e, job->relinks++);
 }
 
-static void on_answer(struct engine *e, struct job *job, const struct api_answer *a, struct library_draft *draft)
+static void on_answer(struct engine *e, struct job *job, const struct api_answer *a,
+		      struct library_draft *draft)
 {
-	bool waits = a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
+	bool waits = a->verdict == API_OFFLINE &&
+		     e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
 	struct error why;
 
 	if (a->verdict == API_DONE) {
@@ -139,7 +146,8 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 	if (a->verdict == API_UNKNOWN) {
 		relink(e, job, &a->error);
 	} else if (a->verdict == API_SINK) {
-		log_warn("%s: the picture cannot be written: %s; trying again", job->id, strerror(-a->sink_error));
+		log_warn("%s: the picture cannot be written: %s; trying again", job->id,
+			 strerror(-a->sink_error));
 		disk_error(&why, a->sink_error);
 		again(e, job, &why);
 	} else if (waits) {
@@ -175,7 +183,8 @@ void fetch_step(struct engine *e, struct job *job)
 	struct error why;
 
 	if (r == 0)
-		r = e->on.ops->download(e->on.api, job->link, library_write, f->draft, on_downloaded, f, &f->call);
+		r = e->on.ops->download(e->on.api, job->link, library_write, f->draft,
+					on_downloaded, f, &f->call);
 	if (r == 0)
 		return;
 	if (f)

@@ -1,11 +1,13 @@
 /*
  * requests/: writing, flushing, submitting. The names (mkdir, rename, unlink) are in inbox_names.c.
  *
- * Happy path: create, write (each write checked as far as it can be judged), FLUSH registers the text as a draft job, so
- * that its picture's name resolves at once and survives a crash; the release of the last writer submits the job.
+ * Happy path: create, write (each write checked as far as it can be judged), FLUSH registers the
+ * text as a draft job, so that its picture's name resolves at once and survives a crash; the
+ * release of the last writer submits the job.
  *
- * Failures: a refused write changes nothing in the file and stands in status/<id>.json; after it the present writers
- * submit nothing, for what is there is not the whole. A text that only its end shows to be wrong is refused by FLUSH.
+ * Failures: a refused write changes nothing in the file and stands in status/<id>.json; after it
+ * the present writers submit nothing, for what is there is not the whole. A text that only its end
+ * shows to be wrong is refused by FLUSH.
  *
  * On close nothing is left to do: every flush was durable before it was answered.
  */
@@ -86,8 +88,8 @@ int inbox_may_write(const struct inbox *in, const struct node *folder, const cha
 	return inbox_is_draft_name(in, name) ? 0 : engine_may_accept(in->engine);
 }
 
-int inbox_make_file(struct inbox *in, struct node *folder, const char *name, unsigned mode, uint64_t number,
-		    struct reqfile **out)
+int inbox_make_file(struct inbox *in, struct node *folder, const char *name, unsigned mode,
+		    uint64_t number, struct reqfile **out)
 {
 	struct reqfile *file;
 	struct node *node;
@@ -119,7 +121,8 @@ void inbox_show_draft(struct inbox *in, struct reqfile *file)
 	free(id);
 }
 
-int inbox_create(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out)
+int inbox_create(struct inbox *in, struct node *folder, const char *name, unsigned mode,
+		 struct node **out)
 {
 	bool draft = inbox_is_draft_name(in, name);
 	struct buf path = BUF_INIT;
@@ -189,7 +192,8 @@ static int check_part(struct inbox *in, struct reqfile *file)
 
 	if (inbox_is_draft(in, file))
 		return 0;
-	r = request_check_part(in->rules, file->node->home->name, buf_text(&file->text), file->text.size, &err);
+	r = request_check_part(in->rules, file->node->home->name, buf_text(&file->text),
+			       file->text.size, &err);
 	if (r < 0 && r != -ENOMEM) {
 		file->refused = r;
 		inbox_refuse(in, file, &err);
@@ -277,27 +281,31 @@ bool inbox_is_news(const struct reqfile *file)
 		return false;
 	if (file->rewritten || !file->sent[0])
 		return true;
-	return digest_sha256(file->text.data, file->text.size, now) < 0 || strcmp(now, file->sent) != 0;
+	return digest_sha256(file->text.data, file->text.size, now) < 0 ||
+	       strcmp(now, file->sent) != 0;
 }
 
-int inbox_check(const struct inbox *in, const struct reqfile *file, const char *name, struct error *err)
+int inbox_check(const struct inbox *in, const struct reqfile *file, const char *name,
+		struct error *err)
 {
 	struct request request = { 0 };
-	int r = request_parse(in->rules, name, buf_text(&file->text), file->text.size, &request, err);
+	int r = request_parse(in->rules, name, buf_text(&file->text), file->text.size, &request,
+			      err);
 
 	if (r == 0)
 		request_release(&request);
 	return r;
 }
 
-/* Its text becomes a registered draft: it has a seed, its picture's name resolves, a crash does not lose it. */
+/* Its text becomes a registered draft: it has a seed, its picture's name resolves, a crash does not
+ * lose it. */
 static int enroll(struct inbox *in, struct reqfile *file)
 {
 	struct request request = { 0 };
 	struct error err;
 	struct job *job;
-	int r = request_parse(in->rules, file->node->home->name, buf_text(&file->text), file->text.size, &request,
-			      &err);
+	int r = request_parse(in->rules, file->node->home->name, buf_text(&file->text),
+			      file->text.size, &request, &err);
 
 	if (r < 0) {
 		if (r != -ENOMEM)

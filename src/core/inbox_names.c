@@ -1,10 +1,11 @@
 /*
  * requests/: folders, rename, unlink, and what the store remembers of them.
  *
- * Happy path: a rename moves a submitted request's id, so its picture and status follow; a draft that gets a proper name
- * is submitted; unlink of an unfinished request cancels it.
+ * Happy path: a rename moves a submitted request's id, so its picture and status follow; a draft
+ * that gets a proper name is submitted; unlink of an unfinished request cancels it.
  *
- * Failures: a draft whose text is no request keeps its draft name (-EINVAL), so an editor that saves by renaming sees it.
+ * Failures: a draft whose text is no request keeps its draft name (-EINVAL), so an editor that
+ * saves by renaming sees it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@
 #include "pimagefs/log.h"
 #include "pimagefs/names.h"
 
-int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigned mode, struct node **out)
+int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigned mode,
+		struct node **out)
 {
 	struct buf path = BUF_INIT;
 	struct node *node;
@@ -112,7 +114,8 @@ static void take_id_along(struct inbox *in, struct reqfile *file)
 	char *id = inbox_id(file);
 	struct job *job = file->job;
 
-	if (id && (strcmp(job->id, id) != 0 || !job->current) && engine_rename(in->engine, job, id) < 0)
+	if (id && (strcmp(job->id, id) != 0 || !job->current) &&
+	    engine_rename(in->engine, job, id) < 0)
 		log_warn("out of memory: %s keeps its old name in images/", job->id);
 	free(id);
 }
@@ -128,7 +131,8 @@ static void moved(struct inbox *in, struct reqfile *file)
 		inbox_submit(in, file);
 }
 
-static void each_below(struct inbox *in, struct node *folder, void (*fn)(struct inbox *, struct node *))
+static void each_below(struct inbox *in, struct node *folder,
+		       void (*fn)(struct inbox *, struct node *))
 {
 	list_each_safe (p, tmp, &folder->order) {
 		struct node *node = list_entry(p, struct entry, in_folder)->node;
@@ -156,8 +160,8 @@ static void moved_below(struct inbox *in, struct node *node)
 		moved(in, node->data);
 }
 
-static int replace_target(struct inbox *in, const struct node *node, struct node *to, const char *to_name,
-			  unsigned flags)
+static int replace_target(struct inbox *in, const struct node *node, struct node *to,
+			  const char *to_name, unsigned flags)
 {
 	struct entry *target = tree_entry(to, to_name);
 
@@ -172,7 +176,8 @@ static int replace_target(struct inbox *in, const struct node *node, struct node
 	return drop_file(in, target, false);
 }
 
-void inbox_refuse_name(struct inbox *in, const struct node *folder, const char *name, const struct error *err)
+void inbox_refuse_name(struct inbox *in, const struct node *folder, const char *name,
+		       const struct error *err)
 {
 	struct buf path = BUF_INIT;
 	struct job *job = NULL;
@@ -187,12 +192,14 @@ void inbox_refuse_name(struct inbox *in, const struct node *folder, const char *
 }
 
 /* A draft that is about to get a proper name must be a request; else it keeps its name. */
-static int check_promotion(struct inbox *in, struct reqfile *file, struct node *to, const char *to_name)
+static int check_promotion(struct inbox *in, struct reqfile *file, struct node *to,
+			   const char *to_name)
 {
 	struct error err;
 	int r;
 
-	if (!inbox_is_draft(in, file) || inbox_is_draft_name(in, to_name) || file->writers || !inbox_is_news(file))
+	if (!inbox_is_draft(in, file) || inbox_is_draft_name(in, to_name) || file->writers ||
+	    !inbox_is_news(file))
 		return 0;
 	r = inbox_may_write(in, to, to_name);
 	if (r < 0)
@@ -203,7 +210,8 @@ static int check_promotion(struct inbox *in, struct reqfile *file, struct node *
 	return r;
 }
 
-static int rename_folder(struct inbox *in, struct entry *entry, struct node *to, const char *to_name)
+static int rename_folder(struct inbox *in, struct entry *entry, struct node *to,
+			 const char *to_name)
 {
 	struct node *node = entry->node;
 	int r;
@@ -216,8 +224,8 @@ static int rename_folder(struct inbox *in, struct entry *entry, struct node *to,
 	return r;
 }
 
-int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct node *to, const char *to_name,
-		 unsigned flags)
+int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct node *to,
+		 const char *to_name, unsigned flags)
 {
 	struct entry *entry = tree_entry(folder, name);
 	struct buf path = BUF_INIT;
@@ -299,7 +307,8 @@ static int load_file(const struct store_file *row, void *data)
 	if (r < 0)
 		goto out;
 	file->job = row->job ? engine_find_number(in->engine, row->job) : NULL;
-	/* Drafts wait for their proper name; everything else was submitted, or is held by its job. */
+	/* Drafts wait for their proper name; everything else was submitted, or is held by its job.
+	 */
 	file->changed = !file->job;
 	if (file->changed)
 		file->sent[0] = '\0';

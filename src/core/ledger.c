@@ -1,13 +1,15 @@
 /*
  * Dirty things and the group commit, as redis writes its log before it replies.
  *
- * Happy path: handlers of this turn mark jobs and files dirty and leave notes; the prepare hook, which libuv calls
- * before it sleeps, writes them in one transaction and then calls those who waited. They may dirty more (a create that
- * may go out now changes its job), so it goes round until nothing is left.
+ * Happy path: handlers of this turn mark jobs and files dirty and leave notes; the prepare hook,
+ * which libuv calls before it sleeps, writes them in one transaction and then calls those who
+ * waited. They may dirty more (a create that may go out now changes its job), so it goes round
+ * until nothing is left.
  *
- * Failures: the transaction is rolled back, everything stays dirty, those who waited get the errno, and a timer tries
- * again; so a full disk loses nothing that memory still holds. Repeats of the same failure are logged once.
- * On close: one last commit; whoever waits is answered with its result.
+ * Failures: the transaction is rolled back, everything stays dirty, those who waited get the errno,
+ * and a timer tries again; so a full disk loses nothing that memory still holds. Repeats of the
+ * same failure are logged once. On close: one last commit; whoever waits is answered with its
+ * result.
  */
 #include "pimagefs/ledger.h"
 
@@ -20,7 +22,14 @@
 #define RETRY_MS 1000
 #define ROUNDS 16
 
-enum note_kind { NOTE_FORGET_JOB, NOTE_FORGET_FILE, NOTE_FOLDER, NOTE_FORGET_FOLDER, NOTE_CREATE, NOTE_FACT };
+enum note_kind {
+	NOTE_FORGET_JOB,
+	NOTE_FORGET_FILE,
+	NOTE_FOLDER,
+	NOTE_FORGET_FOLDER,
+	NOTE_CREATE,
+	NOTE_FACT
+};
 
 struct note {
 	struct list in;
@@ -246,7 +255,8 @@ void ledger_file(struct ledger *l, struct reqfile *file)
 		list_append(&l->files, &file->dirty_in);
 }
 
-static struct note *note_add(struct ledger *l, enum note_kind kind, const char *text, const char *value)
+static struct note *note_add(struct ledger *l, enum note_kind kind, const char *text,
+			     const char *value)
 {
 	size_t text_size = strlen(text) + 1, value_size = value ? strlen(value) + 1 : 0;
 	struct note *n = calloc(1, sizeof(*n) + text_size + value_size);

@@ -1,13 +1,14 @@
 /*
  * The queue: which job may be created now, and what the answer to its create means.
  *
- * Happy path: the first job whose pause is over moves to `creating` when the window, the width and nobody's pause
- * forbid it; once the ledger has that on disk (with the seed), the POST goes out; its answer has the prediction id.
+ * Happy path: the first job whose pause is over moves to `creating` when the window, the width and
+ * nobody's pause forbid it; once the ledger has that on disk (with the seed), the POST goes out;
+ * its answer has the prediction id.
  *
- * Failures: 429 pauses all creates and narrows the width; 5xx puts the job back with a backoff; while creates keep
- * failing only one at a time is tried, so that an outage does not burn every job's tries; no connection costs no try
- * (api.offline = wait). 401/403 holds the queue. A create whose answer is unknown is held, or sent again as
- * api.ambiguous_create says.
+ * Failures: 429 pauses all creates and narrows the width; 5xx puts the job back with a backoff;
+ * while creates keep failing only one at a time is tried, so that an outage does not burn every
+ * job's tries; no connection costs no try (api.offline = wait). 401/403 holds the queue. A create
+ * whose answer is unknown is held, or sent again as api.ambiguous_create says.
  *
  * On close no new create starts; those in flight are waited for by engine_drain.
  */
@@ -23,7 +24,8 @@ void queue_insert(struct engine *e, struct job *job)
 {
 	struct list *pos = &e->queue;
 
-	while (pos->prev != &e->queue && list_entry(pos->prev, struct job, link_in)->order > job->order)
+	while (pos->prev != &e->queue &&
+	       list_entry(pos->prev, struct job, link_in)->order > job->order)
 		pos = pos->prev;
 	list_insert_before(pos, &job->link_in);
 }
@@ -81,7 +83,8 @@ void queue_pump(struct engine *e, int64_t now, int64_t *next)
 	if (e->paused || e->stopped || list_empty(&e->queue))
 		return;
 	if (e->busy_until_ms > now || e->quiet_until_ms > now) {
-		engine_due(next, e->busy_until_ms > e->quiet_until_ms ? e->busy_until_ms : e->quiet_until_ms);
+		engine_due(next, e->busy_until_ms > e->quiet_until_ms ? e->busy_until_ms
+								      : e->quiet_until_ms);
 		return;
 	}
 	while (has_room(e) && (job = next_job(e, now, next))) {
@@ -108,7 +111,8 @@ static void put_back(struct engine *e, struct job *job, int64_t pause)
 
 static void on_trouble(struct engine *e, struct job *job, const struct api_answer *a)
 {
-	bool free_try = a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
+	bool free_try = a->verdict == API_OFFLINE &&
+			e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
 	int64_t pause = engine_backoff(e, e->trouble);
 
 	if (a->retry_after_ms > pause)
@@ -135,8 +139,10 @@ static void on_uncertain(struct engine *e, struct job *job, const struct api_ans
 		return;
 	}
 	why.class = ERROR_UNCERTAIN;
-	error_hint(&why, "it may have been made and billed; to send it again: echo 'retry %s' > control/ctl",
-		   job->id);
+	error_hint(
+		&why,
+		"it may have been made and billed; to send it again: echo 'retry %s' > control/ctl",
+		job->id);
 	engine_end(e, job, JOB_HOLD, &why);
 }
 
@@ -197,7 +203,8 @@ static void on_created(const struct api_answer *a, void *data)
 	struct engine *e = f->engine;
 	struct job *job = flight_land(f);
 
-	/* Closed by us: whether it was taken is unknown, so it stays `creating` for the next start to judge. */
+	/* Closed by us: whether it was taken is unknown, so it stays `creating` for the next start
+	 * to judge. */
 	if (!job || a->verdict == API_CLOSED)
 		return;
 	/* The service counts from when it saw the create, which was at the latest now. */

@@ -1,11 +1,12 @@
 /*
  * What an earlier run left: every job from the store, each taken up where it stood.
  *
- * Happy path: queued jobs queue again in their order, predictions go on being polled, links are downloaded again. No
- * create is sent that might have been sent before.
+ * Happy path: queued jobs queue again in their order, predictions go on being polled, links are
+ * downloaded again. No create is sent that might have been sent before.
  *
- * Failures: a create that may have left without an answer is uncertain, and handled as api.ambiguous_create says; a
- * request that was flushed and never released is held. The minute's creates are counted from the store.
+ * Failures: a create that may have left without an answer is uncertain, and handled as
+ * api.ambiguous_create says; a request that was flushed and never released is held. The minute's
+ * creates are counted from the store.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,9 +35,13 @@ static void resume_creating(struct engine *e, struct job *job)
 		queue_insert(e, job);
 		return;
 	}
-	error_set(&why, ERROR_UNCERTAIN, "pimagefs ended while the service was being asked; it may have taken the request");
-	error_hint(&why, "it may have been made and billed; to send it again: echo 'retry %s' > control/ctl",
-		   job->id);
+	error_set(
+		&why, ERROR_UNCERTAIN,
+		"pimagefs ended while the service was being asked; it may have taken the request");
+	error_hint(
+		&why,
+		"it may have been made and billed; to send it again: echo 'retry %s' > control/ctl",
+		job->id);
 	engine_end(e, job, JOB_HOLD, &why);
 }
 
@@ -72,7 +77,8 @@ static void resume(struct engine *e, struct job *job)
 static int load_job(struct job *job, void *data)
 {
 	struct engine *e = data;
-	bool blank = job->state == JOB_DRAFT && !job->input; /* its file shows it again, if there is one */
+	bool blank = job->state == JOB_DRAFT &&
+		     !job->input; /* its file shows it again, if there is one */
 	int r = blank ? ledger_forget_job(e->on.ledger, job) : engine_adopt(e, job);
 
 	if (r < 0 || blank) {

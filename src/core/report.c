@@ -1,6 +1,7 @@
 /*
- * What became of a request, for a program (status/<id>.json) and for a person (images/<id>.error.txt). Absent means
- * unknown; secrets are masked by request_masked; the link is not shown, for it is public to who knows it.
+ * What became of a request, for a program (status/<id>.json) and for a person
+ * (images/<id>.error.txt). Absent means unknown; secrets are masked by request_masked; the link is
+ * not shown, for it is public to who knows it.
  */
 #include "pimagefs/report.h"
 
@@ -40,8 +41,9 @@ static void put_picture(json_t *o, const struct job *job, const char *library)
 		return;
 	image = json_pack("{s:o, s:I, s:s, s:i, s:i, s:s}", "path",
 			  json_sprintf("%s/%s", library, job->picture_path), "bytes",
-			  (json_int_t)job->picture_bytes, "mime", picture_mime(job->picture.kind), "width",
-			  (int)job->picture.width, "height", (int)job->picture.height, "sha256", job->sha256);
+			  (json_int_t)job->picture_bytes, "mime", picture_mime(job->picture.kind),
+			  "width", (int)job->picture.width, "height", (int)job->picture.height,
+			  "sha256", job->sha256);
 	put(o, "image", image);
 }
 
@@ -62,8 +64,8 @@ static void put_error(json_t *o, const struct error *error)
 	put(o, "error", e);
 }
 
-int report_status(const struct job *job, unsigned position, const struct request_rules *rules, const char *library,
-		  struct buf *out)
+int report_status(const struct job *job, unsigned position, const struct request_rules *rules,
+		  const char *library, struct buf *out)
 {
 	json_t *o = json_object();
 	char *text;

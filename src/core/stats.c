@@ -28,8 +28,8 @@ static json_t *latencies(const struct engine *e)
 		sorted[i] = e->latencies_ms[i];
 	qsort(sorted, n, sizeof(*sorted), compare);
 	return json_pack("{s:I, s:I, s:I, s:I}", "p50", (json_int_t)sorted[n / 2], "p90",
-			 (json_int_t)sorted[n * 9 / 10], "p99", (json_int_t)sorted[n * 99 / 100], "max",
-			 (json_int_t)sorted[n - 1]);
+			 (json_int_t)sorted[n * 9 / 10], "p99", (json_int_t)sorted[n * 99 / 100],
+			 "max", (json_int_t)sorted[n - 1]);
 }
 
 static json_t *states(const struct engine *e)
@@ -48,21 +48,24 @@ static json_t *budget(struct engine *e)
 	return json_pack("{s:i, s:i, s:i, s:I, s:I}", "creates_left",
 			 (int)pace_window_left(&e->window, wall), "running",
 			 (int)(e->count[JOB_CREATING] + e->count[JOB_PROCESSING]), "running_limit",
-			 (int)e->width.now, "next_create_ms", (json_int_t)pace_window_wait(&e->window, wall),
-			 "busy_ms", (json_int_t)(busy > 0 ? busy : 0));
+			 (int)e->width.now, "next_create_ms",
+			 (json_int_t)pace_window_wait(&e->window, wall), "busy_ms",
+			 (json_int_t)(busy > 0 ? busy : 0));
 }
 
 json_t *engine_stats(struct engine *e)
 {
 	int64_t uptime = (clock_wall_ms() - e->started_wall_ms) / 1000;
 
-	return json_pack("{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:f}", "version",
-			 PIMAGEFS_VERSION, "uptime_s", (json_int_t)uptime, "demo", e->on.settings->demo, "paused",
-			 e->paused, "stopped", e->stopped ? e->stopped->message : "", "queue",
-			 (int)e->count[JOB_QUEUED], "states", states(e), "rate", budget(e), "latency_ms",
-			 latencies(e), "calls", "creates", (json_int_t)e->creates, "polls",
-			 (json_int_t)e->polls, "downloads", (json_int_t)e->downloads, "busy",
-			 (json_int_t)e->busy_answers, "cost_usd", e->cost_usd);
+	return json_pack(
+		"{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:f}",
+		"version", PIMAGEFS_VERSION, "uptime_s", (json_int_t)uptime, "demo",
+		e->on.settings->demo, "paused", e->paused, "stopped",
+		e->stopped ? e->stopped->message : "", "queue", (int)e->count[JOB_QUEUED], "states",
+		states(e), "rate", budget(e), "latency_ms", latencies(e), "calls", "creates",
+		(json_int_t)e->creates, "polls", (json_int_t)e->polls, "downloads",
+		(json_int_t)e->downloads, "busy", (json_int_t)e->busy_answers, "cost_usd",
+		e->cost_usd);
 }
 
 unsigned engine_queue_position(const struct engine *e, const struct job *job)

@@ -1,9 +1,11 @@
 /*
- * The mounted tree as a disk would keep it: nodes with numbers, and folders whose entries name them.
+ * The mounted tree as a disk would keep it: nodes with numbers, and folders whose entries name
+ * them.
  *
- * Happy path: tree_make a node, tree_link it under a name, the kernel looks it up (lookups) or we hold it (pins);
- * tree_unlink takes the name away, and the node is freed when names, lookups and pins are all gone. Numbers only
- * ever grow, so that a number that the kernel still remembers never means something else.
+ * Happy path: tree_make a node, tree_link it under a name, the kernel looks it up (lookups) or we
+ * hold it (pins); tree_unlink takes the name away, and the node is freed when names, lookups and
+ * pins are all gone. Numbers only ever grow, so that a number that the kernel still remembers never
+ * means something else.
  *
  * Failures: only -ENOMEM and the collisions that the header names; nothing is half done.
  * On close tree_free lets everything go at once, for the kernel sends no forgets after an unmount.
@@ -90,7 +92,8 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 	return map_get_u64(t->nodes, ino);
 }
 
-int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode, struct node **out)
+int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode,
+	      struct node **out)
 {
 	struct node *node = calloc(1, sizeof(*node));
 
@@ -117,7 +120,8 @@ fail:
 	return -ENOMEM;
 }
 
-int tree_link(struct node *folder, const char *name, struct node *node, bool listed, struct entry **out)
+int tree_link(struct node *folder, const char *name, struct node *node, bool listed,
+	      struct entry **out)
 {
 	size_t size = strlen(name) + 1;
 	struct entry *e;
@@ -202,7 +206,8 @@ bool tree_is_below(const struct node *node, const struct node *folder)
 	return node == folder;
 }
 
-static int step_down(struct node *from, const char *name, bool make, unsigned mode, struct node **out)
+static int step_down(struct node *from, const char *name, bool make, unsigned mode,
+		     struct node **out)
 {
 	struct entry *e = tree_entry(from, name);
 	struct node *node;

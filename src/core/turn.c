@@ -1,8 +1,8 @@
 /*
  * The engine's one timer, its flights (calls under way), and what holds everything up at once.
  *
- * Happy path: engine_turn takes each step that is due, pumps the queue and sets the timer for the next due moment. A
- * flight ties a call to its job; landing it frees it.
+ * Happy path: engine_turn takes each step that is due, pumps the queue and sets the timer for the
+ * next due moment. A flight ties a call to its job; landing it frees it.
  *
  * Failures: a call that cannot even start is tried again after a backoff by its owner.
  * On close: while draining only creates in flight matter; when there are none, the drain is over.
@@ -67,7 +67,8 @@ static void on_grace(uv_timer_t *timer)
 {
 	struct engine *e = timer->data;
 
-	log_warn("%u creates are still without an answer; the next start shows them as uncertain", e->creating);
+	log_warn("%u creates are still without an answer; the next start shows them as uncertain",
+		 e->creating);
 	finish_drain(e);
 }
 
@@ -154,7 +155,8 @@ void flight_stop(struct job *job)
 
 int64_t engine_backoff(const struct engine *e, unsigned tries)
 {
-	return pace_backoff(tries, ENGINE_BACKOFF_MS, e->on.settings->api.retry_max_s * 1000LL, rng_u64());
+	return pace_backoff(tries, ENGINE_BACKOFF_MS, e->on.settings->api.retry_max_s * 1000LL,
+			    rng_u64());
 }
 
 static void put_off(int64_t *until, int64_t at)

@@ -1,13 +1,14 @@
 /*
- * images/ and status/ mirror the jobs: each job has up to three nodes (picture, reason, status), each with the names
- * that its state gives it.
+ * images/ and status/ mirror the jobs: each job has up to three nodes (picture, reason, status),
+ * each with the names that its state gives it.
  *
- * Happy path: views_update works out which names a job should have now, drops those it should not have, adds the
- * missing ones. A pending picture keeps its node when it becomes ready, so a reader that waits gets what it opened;
- * a new request under the same id is another job and so another node: a picture once served never changes.
+ * Happy path: views_update works out which names a job should have now, drops those it should not
+ * have, adds the missing ones. A pending picture keeps its node when it becomes ready, so a reader
+ * that waits gets what it opened; a new request under the same id is another job and so another
+ * node: a picture once served never changes.
  *
- * Failures: a name that cannot be made (out of memory, or taken by a folder) is logged; everything else goes on.
- * On close views_forget takes every name of the job away.
+ * Failures: a name that cannot be made (out of memory, or taken by a folder) is logged; everything
+ * else goes on. On close views_forget takes every name of the job away.
  */
 #include "pimagefs/views.h"
 
@@ -110,7 +111,8 @@ static int make_node(struct node *area, struct node **slot, enum node_kind kind,
 	return r;
 }
 
-static int add_name(struct node *area, const char *id, struct node *node, const struct wish *w, struct entry **out)
+static int add_name(struct node *area, const char *id, struct node *node, const struct wish *w,
+		    struct entry **out)
 {
 	struct buf path = BUF_INIT;
 	struct node *folder = area;
@@ -139,12 +141,12 @@ static int set_name(struct views *v, struct job *job, enum name name, const stru
 {
 	struct view *view = job->view;
 	struct node *area = name == NAME_STATUS ? v->status : v->images;
-	struct node **slot = name == NAME_STATUS ? &view->status :
-			     name == NAME_REASON ? &view->reason :
-						   &view->picture;
-	enum node_kind kind = name == NAME_STATUS ? NODE_STATUS :
-			      name == NAME_REASON ? NODE_REASON :
-						    NODE_PICTURE;
+	struct node **slot = name == NAME_STATUS   ? &view->status
+			     : name == NAME_REASON ? &view->reason
+						   : &view->picture;
+	enum node_kind kind = name == NAME_STATUS   ? NODE_STATUS
+			      : name == NAME_REASON ? NODE_REASON
+						    : NODE_PICTURE;
 	int r;
 
 	if (view->entry[name]) {

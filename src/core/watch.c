@@ -1,12 +1,13 @@
 /*
  * Polling: from a prediction id to a link, a failure, or the deadline.
  *
- * Happy path: watch_begin sets the first ask from what earlier predictions took; each step asks once; success brings the
- * link, teaches the schedule, and hands the job to fetch.c.
+ * Happy path: watch_begin sets the first ask from what earlier predictions took; each step asks
+ * once; success brings the link, teaches the schedule, and hands the job to fetch.c.
  *
- * Failures: trouble and no connection are asked again with backoff, without an end before the deadline, for the
- * prediction is paid for; time in which the service could not be reached does not count (api.offline = wait). 404 may be
- * lag: a few short tries. Past the deadline the prediction is cancelled at the service.
+ * Failures: trouble and no connection are asked again with backoff, without an end before the
+ * deadline, for the prediction is paid for; time in which the service could not be reached does not
+ * count (api.offline = wait). 404 may be lag: a few short tries. Past the deadline the prediction
+ * is cancelled at the service.
  *
  * On close the poll is dropped; the next start asks again.
  */
@@ -95,7 +96,8 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 	case API_PENDING:
 		job->tries = 0;
 		job_set_error(job, NULL);
-		job->due_ms = clock_mono_ms() + pace_poll_delay(&e->poll, clock_mono_ms() - job->since_ms);
+		job->due_ms = clock_mono_ms() +
+			      pace_poll_delay(&e->poll, clock_mono_ms() - job->since_ms);
 		break;
 	case API_DONE:
 		on_done(e, job, a);
@@ -147,8 +149,10 @@ static void give_up(struct engine *e, struct job *job)
 {
 	struct error why;
 
-	error_set(&why, ERROR_TIMEOUT, "the service has not finished this prediction within %d s (setting poll.deadline)",
-		  e->on.settings->poll.deadline_s);
+	error_set(
+		&why, ERROR_TIMEOUT,
+		"the service has not finished this prediction within %d s (setting poll.deadline)",
+		e->on.settings->poll.deadline_s);
 	error_hint(&why, "to ask for it anew: echo 'retry %s' > control/ctl", job->id);
 	watch_cancel_at_service(e, job);
 	engine_end(e, job, JOB_FAIL, &why);
@@ -156,7 +160,8 @@ static void give_up(struct engine *e, struct job *job)
 
 void watch_step(struct engine *e, struct job *job)
 {
-	int64_t now = clock_mono_ms(), deadline = job->since_ms + e->on.settings->poll.deadline_s * 1000LL;
+	int64_t now = clock_mono_ms(),
+		deadline = job->since_ms + e->on.settings->poll.deadline_s * 1000LL;
 	struct flight *f;
 
 	if (now >= deadline) {

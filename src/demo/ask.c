@@ -18,10 +18,12 @@
 #define SIDE_MIN 256
 #define SIDE_MAX 1440
 
-static const struct {
+struct ratio {
 	const char *name;
 	int width, height;
-} ratios[] = {
+};
+
+static const struct ratio ratios[] = {
 	{ "16:9", 1344, 768 }, { "1:1", 1024, 1024 }, { "9:16", 768, 1344 }, { "4:3", 1152, 896 },
 	{ "3:4", 896, 1152 },  { "3:2", 1248, 832 },  { "2:3", 832, 1248 },
 };

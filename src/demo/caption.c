@@ -21,10 +21,12 @@ static const char plain[] = "AAAAAAACEEEEIIIIDNOOOOOxOUUUUYTsaaaaaaaceeeeiiiidno
 			    "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlLl"
 			    "LlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
 
-static const struct {
+struct mark {
 	const char *from;
 	char to;
-} marks[] = {
+};
+
+static const struct mark marks[] = {
 	{ "\xe2\x80\x98", '\'' }, { "\xe2\x80\x99", '\'' }, { "\xe2\x80\x9c", '"' },
 	{ "\xe2\x80\x9d", '"' },  { "\xe2\x80\x93", '-' },  { "\xe2\x80\x94", '-' },
 };

@@ -45,10 +45,12 @@ struct reading {
 #define HINT_WAIT "nothing to do: it is tried again"
 #define HINT_PORTAL "sign in to the network if it asks for that, or check [api] base_url"
 
-static const struct {
+struct status_reading {
 	int status;
 	struct reading reading;
-} readings[] = {
+};
+
+static const struct status_reading readings[] = {
 	{ 400,
 	  { API_REFUSED, ERROR_INVALID, "the service refused the request as invalid",
 	    "correct the request and write it again" } },

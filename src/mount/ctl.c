@@ -1,11 +1,11 @@
 /*
  * control/ctl: a command a line.
  *
- * Happy path: each write holds whole lines (the end of the write ends the last one); all of them are understood first,
- * then each is done.
+ * Happy path: each write holds whole lines (the end of the write ends the last one); all of them
+ * are understood first, then each is done.
  *
- * Failures: one unknown command is -EINVAL and nothing is done; an id that is not there is -ENOENT, one in whose state
- * there is nothing to do -EINVAL.
+ * Failures: one unknown command is -EINVAL and nothing is done; an id that is not there is -ENOENT,
+ * one in whose state there is nothing to do -EINVAL.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,13 +16,14 @@
 
 #define CTL_MAX 65536
 
-const char ctl_help[] = "# Write one command a line:\n"
-			"#   retry ID        ask again (or go on polling and downloading what is paid for)\n"
-			"#   retry failed    the same for all that failed, but not for what may have been billed\n"
-			"#   cancel ID       cancel an unfinished request, here and at the service\n"
-			"#   cancel all\n"
-			"#   pause           send no more requests; what runs goes on\n"
-			"#   resume\n";
+const char ctl_help[] =
+	"# Write one command a line:\n"
+	"#   retry ID        ask again (or go on polling and downloading what is paid for)\n"
+	"#   retry failed    the same for all that failed, but not for what may have been billed\n"
+	"#   cancel ID       cancel an unfinished request, here and at the service\n"
+	"#   cancel all\n"
+	"#   pause           send no more requests; what runs goes on\n"
+	"#   resume\n";
 
 static int do_retry(struct fs *fs, const char *id)
 {
@@ -60,11 +61,13 @@ static int do_resume(struct fs *fs, const char *id)
 	return engine_pause(fs->on.engine, false);
 }
 
-static const struct command {
+struct command {
 	const char *name;
 	bool takes_id;
 	int (*run)(struct fs *fs, const char *id);
-} commands[] = {
+};
+
+static const struct command commands[] = {
 	{ "retry", true, do_retry },
 	{ "cancel", true, do_cancel },
 	{ "pause", false, do_pause },

@@ -1,12 +1,14 @@
 /*
- * The FUSE operations that all areas of the tree share: lookup, attributes, folders, handles; the others are in
- * fs_requests.c, fs_images.c, fs_xattr.c, pages.c and ctl.c.
+ * The FUSE operations that all areas of the tree share: lookup, attributes, replies. The others are
+ * in fs_handles.c, fs_folders.c, fs_requests.c, fs_images.c and fs_xattr.c; texts in pages.c, ctl.c.
  *
- * Happy path: a request names a node by number; the node's kind says who answers. Everything but open, read and poll of a
- * picture is answered from memory before the next request is read, for the kernel holds a folder's lock meanwhile.
+ * Happy path: a request names a node by number; the node's kind says who answers. Everything but
+ * open, read and poll of a picture is answered from memory before the next request is read, for the
+ * kernel holds a folder's lock meanwhile.
  *
- * Failures: every path answers its request exactly once, here or in the reply helper that it calls; negative errnos
- * become FUSE errors only in this folder. A name that is not there is never cached, for it may be there the next moment.
+ * Failures: every path answers its request exactly once, here or in the reply helper that it calls;
+ * negative errnos become FUSE errors only in this folder. A name that is not there is never cached,
+ * for it may be there the next moment.
  *
  * On close fs_let_go answers all who wait; handles that are still open go with fs_free.
  */
@@ -111,7 +113,8 @@ void fs_reply_entry(fuse_req_t req, struct node *node)
 	struct fuse_entry_param e = { .ino = node->ino };
 
 	fs_stat(fs_of(req), node, &e.attr, &e.attr_timeout);
-	/* Names of images/ and status/ change under the kernel; those of requests/ only through it. */
+	/* Names of images/ and status/ change under the kernel; those of requests/ only through it.
+	 */
 	e.entry_timeout = node->area == AREA_REQUESTS ? FS_SHORT_S : 0;
 	node_lookup(node);
 	if (fuse_reply_entry(req, &e) < 0)
@@ -139,7 +142,9 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 bool fs_may(fuse_req_t req, const struct node *node, int mask)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	unsigned bits = node->mode >> (ctx->uid == fs_of(req)->uid ? 6 : ctx->gid == fs_of(req)->gid ? 3 : 0);
+	unsigned bits = node->mode >> (ctx->uid == fs_of(req)->uid   ? 6
+				       : ctx->gid == fs_of(req)->gid ? 3
+								     : 0);
 
 	if (ctx->uid == 0)
 		return !(mask & X_OK) || node->kind == NODE_FOLDER || (node->mode & 0111);
@@ -189,231 +194,13 @@ static void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-/* --- handles --- */
-
-struct handle *handle_new(struct fs *fs, enum handle_kind kind, struct node *node)
-{
-	struct handle *h = calloc(1, sizeof(*h));
-
-	if (!h)
-		return NULL;
-	h->kind = kind;
-	h->node = node;
-	list_init(&h->in_polled);
-	list_append(&fs->handles, &h->in_fs);
-	node_pin(node);
-	return h;
-}
-
-static void handle_drop(struct fs *fs, struct handle *h)
-{
-	if (h->kind == HANDLE_PICTURE)
-		images_close(fs, h);
-	list_remove(&h->in_fs);
-	list_remove(&h->in_polled);
-	if (h->poll)
-		fuse_pollhandle_destroy(h->poll);
-	snapshot_free(h->rows);
-	buf_release(&h->text);
-	node_unpin(h->node);
-	free(h);
-}
-
-void handle_free(struct fs *fs, struct handle *h)
-{
-	if (!h)
-		return;
-	if (h->kind == HANDLE_REQUEST)
-		requests_release(fs, h);
-	handle_drop(fs, h);
-}
-
-void fs_reply_open(fuse_req_t req, struct fs *fs, struct handle *h, struct fuse_file_info *fi)
-{
-	fi->fh = (uintptr_t)h;
-	if (fuse_reply_open(req, fi) < 0)
-		handle_free(fs, h); /* the reader was killed: no release will come */
-}
-
-bool fs_wants_write(const struct fuse_file_info *fi)
-{
-	return (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
-}
-
-static void text_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
-{
-	struct handle *h = handle_new(fs_of(req), HANDLE_TEXT, node);
-	int r = h ? page_text(fs_of(req), node, &h->text) : -ENOMEM;
-
-	if (r < 0) {
-		handle_free(fs_of(req), h);
-		fs_reply(req, r);
-		return;
-	}
-	fi->direct_io = 1; /* the size may differ from what a stat said before */
-	fs_reply_open(req, fs_of(req), h, fi);
-}
-
-static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct node *node = fs_node(req, ino);
-	struct handle *h;
-
-	if (!node)
-		return;
-	if (node->kind == NODE_REQUEST) {
-		requests_open(req, node, fi);
-	} else if (node->kind == NODE_CTL) {
-		h = handle_new(fs_of(req), HANDLE_CTL, node);
-		fi->direct_io = 1;
-		if (h)
-			fs_reply_open(req, fs_of(req), h, fi);
-		else
-			fs_reply(req, -ENOMEM);
-	} else if (fs_wants_write(fi)) {
-		fs_reply(req, -EPERM);
-	} else if (node->kind == NODE_PICTURE) {
-		images_open(req, node, fi);
-	} else {
-		text_open(req, node, fi);
-	}
-}
-
-void fs_reply_text(fuse_req_t req, const struct buf *text, size_t size, off_t off)
-{
-	if (off < 0 || (size_t)off >= text->size) {
-		fuse_reply_buf(req, NULL, 0);
-		return;
-	}
-	if (size > text->size - (size_t)off)
-		size = text->size - (size_t)off;
-	fuse_reply_buf(req, text->data + off, size);
-}
-
-static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	struct handle *h = handle_of(fi);
-	struct buf help = { (char *)ctl_help, strlen(ctl_help), 0 };
-
-	(void)ino;
-	if (h->kind == HANDLE_REQUEST)
-		requests_read(req, h, size, off);
-	else if (h->kind == HANDLE_PICTURE)
-		images_read(req, h, size, off, fi);
-	else
-		fs_reply_text(req, h->kind == HANDLE_CTL ? &help : &h->text, size, off);
-}
-
-static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t off,
-		     struct fuse_file_info *fi)
-{
-	struct handle *h = handle_of(fi);
-	int r;
-
-	(void)ino;
-	if (h->kind == HANDLE_REQUEST) {
-		requests_write(req, h, bytes, size, off);
-		return;
-	}
-	r = h->kind == HANDLE_CTL ? ctl_run(fs_of(req), bytes, size) : -EPERM;
-	if (r < 0)
-		fs_reply(req, r);
-	else
-		fuse_reply_write(req, size);
-}
-
-static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	handle_free(fs_of(req), handle_of(fi));
-	fs_reply(req, 0);
-}
-
-/* --- folders --- */
-
-static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct node *node = fs_node(req, ino);
-	struct handle *h;
-	int r;
-
-	if (!node)
-		return;
-	h = handle_new(fs_of(req), HANDLE_FOLDER, node);
-	r = h ? tree_snapshot(node, &h->rows) : -ENOMEM;
-	if (r < 0) {
-		handle_free(fs_of(req), h);
-		fs_reply(req, r);
-		return;
-	}
-	fs_reply_open(req, fs_of(req), h, fi);
-}
-
-static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	struct snapshot *s = handle_of(fi)->rows;
-	char *out = malloc(size);
-	size_t used = 0;
-	struct node *node;
-
-	if (!out) {
-		fs_reply(req, -ENOMEM);
-		return;
-	}
-	if (off == 0 && (node = tree_node(fs_of(req)->on.tree, ino))) {
-		struct snapshot *now; /* rewinddir shows what is there now */
-
-		if (tree_snapshot(node, &now) == 0) {
-			snapshot_free(s);
-			s = handle_of(fi)->rows = now;
-		}
-	}
-	for (size_t i = (size_t)off; i < s->count; i++) {
-		struct stat st = { .st_ino = s->rows[i].ino,
-				   .st_mode = s->rows[i].kind == NODE_FOLDER ? S_IFDIR : S_IFREG };
-		size_t room = fuse_add_direntry(req, out + used, size - used, s->names.data + s->rows[i].name, &st,
-						(off_t)i + 1);
-
-		if (room > size - used)
-			break;
-		used += room;
-	}
-	fuse_reply_buf(req, out, used);
-	free(out);
-}
-
-static void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	fs_release(req, ino, fi);
-}
-
-static void fs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)datasync;
-	(void)fi;
-	fs_reply_durable(req);
-}
-
-static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
-{
-	struct statvfs st;
-	int r = library_statvfs(fs_of(req)->on.library, &st);
-
-	(void)ino;
-	if (r < 0) {
-		fs_reply(req, r);
-		return;
-	}
-	st.f_namemax = 255;
-	fuse_reply_statfs(req, &st);
-}
-
 static void fs_init(void *data, struct fuse_conn_info *conn)
 {
 	(void)data;
-	/* Requests are small and pictures come from the page cache: splicing through pipes costs more than it saves. */
-	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	/* Requests are small and pictures come from the page cache: splicing through pipes costs
+	 * more than it saves. */
+	conn->want &=
+		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 }
 
@@ -475,7 +262,8 @@ int fs_plant(struct tree *tree, struct fs_folders *out)
 	return r < 0 ? r : pages_plant(tree, out);
 }
 
-/* Linux 6.15 and later may abort a mount whose answer is late: /proc/sys/fs/fuse says after how many seconds. */
+/* Linux 6.15 and later may abort a mount whose answer is late: /proc/sys/fs/fuse says after how
+ * many seconds. */
 static int64_t kernel_limit_s(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -516,7 +304,8 @@ int fs_new(struct fs **out, const struct fs_ground *ground)
 	list_init(&fs->polled);
 	fs->pictures = map_new();
 	if (fs->pictures)
-		r = waiters_new(&fs->waiters, ground->loop, wait_ms(ground->settings), images_finish, fs);
+		r = waiters_new(&fs->waiters, ground->loop, wait_ms(ground->settings),
+				images_finish, fs);
 	if (r < 0) {
 		map_free(fs->pictures);
 		free(fs);
@@ -546,9 +335,7 @@ void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
-	/* No release will come for these; what was written and not released stays a draft, to be held. */
-	list_each_safe (p, tmp, &fs->handles)
-		handle_drop(fs, list_entry(p, struct handle, in_fs));
+	fs_drop_handles(fs);
 	waiters_free(fs->waiters);
 	map_free(fs->pictures);
 	free(fs);

@@ -1,12 +1,13 @@
 /*
  * images/: open waits, everything after it is an ordinary file.
  *
- * Happy path: open of a ready picture answers at once with a descriptor of the library's file, shared by all who read
- * it, and the kernel may keep its pages for ever; open of a pending one becomes a waiter, and is answered when the job ends.
+ * Happy path: open of a ready picture answers at once with a descriptor of the library's file,
+ * shared by all who read it, and the kernel may keep its pages for ever; open of a pending one
+ * becomes a waiter, and is answered when the job ends.
  *
- * Failures: a job that ended without a picture answers the errno of its cause. With O_NONBLOCK open succeeds at once,
- * read says EAGAIN until the picture is there, and poll tells when. A kernel page cache must never see the pending
- * size 0 as the truth, so such handles bypass it.
+ * Failures: a job that ended without a picture answers the errno of its cause. With O_NONBLOCK open
+ * succeeds at once, read says EAGAIN until the picture is there, and poll tells when. A kernel page
+ * cache must never see the pending size 0 as the truth, so such handles bypass it.
  *
  * On close the shared descriptor goes with its last handle.
  */
@@ -148,7 +149,8 @@ static void reply_bytes(fuse_req_t req, struct fs *fs, struct handle *h, size_t 
 	fuse_reply_data(req, &bytes, 0);
 }
 
-void images_read(fuse_req_t req, struct handle *h, size_t size, off_t off, const struct fuse_file_info *fi)
+void images_read(fuse_req_t req, struct handle *h, size_t size, off_t off,
+		 const struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	int r = h->file ? 0 : job_answer(h->node->data);
@@ -156,7 +158,8 @@ void images_read(fuse_req_t req, struct handle *h, size_t size, off_t off, const
 	if (r == 0)
 		reply_bytes(req, fs, h, size, off);
 	else if (r == -EAGAIN && !(fi->flags & O_NONBLOCK)) /* it was taken off by fcntl */
-		wait_for(req, fs, &(struct waiting){ .h = h, .reads = true, .size = size, .off = off });
+		wait_for(req, fs,
+			 &(struct waiting){ .h = h, .reads = true, .size = size, .off = off });
 	else
 		fs_reply(req, r);
 }
@@ -232,7 +235,8 @@ struct node *images_by_prediction(struct fs *fs, const struct node *folder, cons
 	struct job *job = NULL;
 	char *id;
 
-	if (folder->area != AREA_IMAGES || !folder->home || folder->home->folder->area != AREA_ROOT || size <= 4 ||
+	if (folder->area != AREA_IMAGES || !folder->home ||
+	    folder->home->folder->area != AREA_ROOT || size <= 4 ||
 	    strcmp(name + size - 4, ".png") != 0)
 		return NULL;
 	id = strndup(name, size - 4);

@@ -70,24 +70,41 @@ bool fs_may(fuse_req_t req, const struct node *node, int mask);
 bool fs_wants_write(const struct fuse_file_info *fi);
 void fs_reply_text(fuse_req_t req, const struct buf *text, size_t size, off_t off);
 
+/* fs_handles.c */
+void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void fs_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t off,
+	      struct fuse_file_info *fi);
+void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* The kernel releases nothing any more. */
+void fs_drop_handles(struct fs *fs);
+/* fs_folders.c */
+void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void fs_statfs(fuse_req_t req, fuse_ino_t ino);
 /* fs_requests.c */
 void requests_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi);
 void requests_read(fuse_req_t req, struct handle *h, size_t size, off_t off);
 void requests_write(fuse_req_t req, struct handle *h, const char *bytes, size_t size, off_t off);
 void requests_release(struct fs *fs, struct handle *h);
-void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi);
 void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
-void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-	       unsigned int flags);
-void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+	       const char *newname, unsigned int flags);
+void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
 /* fs_images.c */
 void images_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi);
-void images_read(fuse_req_t req, struct handle *h, size_t size, off_t off, const struct fuse_file_info *fi);
+void images_read(fuse_req_t req, struct handle *h, size_t size, off_t off,
+		 const struct fuse_file_info *fi);
 void images_close(struct fs *fs, struct handle *h);
 /* <predictionID>.png at the top of images/, or NULL. */
 struct node *images_by_prediction(struct fs *fs, const struct node *folder, const char *name);
@@ -97,7 +114,8 @@ void images_finish(fuse_req_t req, void *payload, int r, void *data);
 void images_poll_changed(struct fs *fs, const struct job *job);
 void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph);
 /* fs_xattr.c */
-void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		 int flags);
 void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);

@@ -1,10 +1,12 @@
 /*
- * requests/ as the kernel asks for it, and what creating, renaming and removing mean in the other areas.
+ * requests/ as the kernel asks for it, and what creating, renaming and removing mean in the other
+ * areas.
  *
- * Happy path: decode, call the inbox, reply. FLUSH, fsync and rename are answered when what they did is on disk.
+ * Happy path: decode, call the inbox, reply. FLUSH, fsync and rename are answered when what they
+ * did is on disk.
  *
- * Failures: outside of requests/ nothing can be created (EPERM); removing there has its own meaning (fs_images.c).
- * On close the release of a handle tells the inbox that a writer has gone.
+ * Failures: outside of requests/ nothing can be created (EPERM); removing there has its own meaning
+ * (fs_images.c). On close the release of a handle tells the inbox that a writer has gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +89,8 @@ static struct node *requests_folder(fuse_req_t req, fuse_ino_t ino)
 	return NULL;
 }
 
-void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
 {
 	struct node *folder = requests_folder(req, parent), *node;
 	struct fs *fs = fs_of(req);
@@ -124,7 +127,8 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 	(void)rdev;
 	if (!folder)
 		return;
-	r = S_ISREG(mode) ? inbox_create(fs_of(req)->on.inbox, folder, name, mode & 07777, &node) : -EPERM;
+	r = S_ISREG(mode) ? inbox_create(fs_of(req)->on.inbox, folder, name, mode & 07777, &node)
+			  : -EPERM;
 	if (r < 0)
 		fs_reply(req, r);
 	else
@@ -186,7 +190,8 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!folder)
 		return;
 	if (folder->area == AREA_REQUESTS)
-		r = fs_may(req, folder, W_OK | X_OK) ? inbox_unlink(fs->on.inbox, folder, name) : -EACCES;
+		r = fs_may(req, folder, W_OK | X_OK) ? inbox_unlink(fs->on.inbox, folder, name)
+						     : -EACCES;
 	else if (folder->area == AREA_IMAGES)
 		r = images_unlink(fs, folder, name);
 	fs_reply(req, r);
@@ -200,14 +205,16 @@ void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!folder)
 		return;
 	if (folder->area == AREA_REQUESTS)
-		r = fs_may(req, folder, W_OK | X_OK) ? inbox_rmdir(fs_of(req)->on.inbox, folder, name) : -EACCES;
+		r = fs_may(req, folder, W_OK | X_OK)
+			    ? inbox_rmdir(fs_of(req)->on.inbox, folder, name)
+			    : -EACCES;
 	else if (folder->area == AREA_IMAGES)
 		r = images_rmdir(folder, name);
 	fs_reply(req, r);
 }
 
-void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-	       unsigned int flags)
+void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+	       const char *newname, unsigned int flags)
 {
 	struct node *folder = fs_node(req, parent), *to;
 	int r = -EPERM;
@@ -217,7 +224,8 @@ void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	to = fs_node(req, newparent);
 	if (!to)
 		return;
-	/* From one area to another mv copies and removes, if it is told that they are two file systems. */
+	/* From one area to another mv copies and removes, if it is told that they are two file
+	 * systems. */
 	if (folder->area != to->area)
 		r = -EXDEV;
 	else if (folder->area == AREA_REQUESTS)
@@ -257,7 +265,8 @@ static void set_times(struct node *node, const struct stat *attr, int to_set)
 	node->ctime_ns = now;
 }
 
-static int set_attr(fuse_req_t req, struct node *node, const struct stat *attr, int to_set, bool is_open)
+static int set_attr(fuse_req_t req, struct node *node, const struct stat *attr, int to_set,
+		    bool is_open)
 {
 	struct fs *fs = fs_of(req);
 	int r = 0;
@@ -277,7 +286,8 @@ static int set_attr(fuse_req_t req, struct node *node, const struct stat *attr, 
 	return inbox_touched(fs->on.inbox, node);
 }
 
-void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
 {
 	struct node *node = fs_node(req, ino);
 	int r;

@@ -1,7 +1,8 @@
 /*
  * Extended attributes: files of requests/ keep what they are given (user.* only), like any file.
  *
- * Failures: an unknown one is ENODATA; other namespaces are EOPNOTSUPP, so that tools stop asking for ACLs.
+ * Failures: an unknown one is ENODATA; other namespaces are EOPNOTSUPP, so that tools stop asking
+ * for ACLs.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,9 +10,10 @@
 #include "fs_internal.h"
 
 /*
- * libfuse 3.14.0 as released takes the name of a SETXATTR eight bytes too late: its struct has grown, the kernel's
- * message has not. Debian has mended it under the same version number, so the message itself must tell: before the
- * true name stand the value's size and the flags, four bytes each.
+ * libfuse 3.14.0 as released takes the name of a SETXATTR eight bytes too late: its struct has
+ * grown, the kernel's message has not. Debian has mended it under the same version number, so the
+ * message itself must tell: before the true name stand the value's size and the flags, four bytes
+ * each.
  */
 static const char *true_name(const char *name, size_t size, int flags)
 {
@@ -31,7 +33,8 @@ static bool is_user(const char *name)
 	return strncmp(name, "user.", 5) == 0;
 }
 
-void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		 int flags)
 {
 	struct node *node = fs_node(req, ino);
 	struct reqfile *file;

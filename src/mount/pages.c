@@ -1,6 +1,6 @@
 /*
- * The texts of the tree that are made when they are read: README.txt, control/stats.json, control/config.ini, and for
- * each job status/<id>.json and images/<id>.error.txt.
+ * The texts of the tree that are made when they are read: README.txt, control/stats.json,
+ * control/config.ini, and for each job status/<id>.json and images/<id>.error.txt.
  *
  * Happy path: a page's node points to its row of the table; a job's node to the job.
  * Failures: only -ENOMEM; a job that is gone has an empty text.
@@ -92,7 +92,8 @@ static int plant_text(struct node *folder, enum node_kind kind, unsigned mode, c
 
 	if (r < 0)
 		return r;
-	node->data = (void *)page; /* never written through: its kind says that it is a constant row */
+	node->data =
+		(void *)page; /* never written through: its kind says that it is a constant row */
 	r = tree_link(folder, name, node, true, NULL);
 	node_unpin(node);
 	return r;

@@ -1,13 +1,14 @@
 /*
  * Readers that wait. The kernel holds one request for each of them; we hold one record.
  *
- * Happy path: waiters_add puts the record into the list of its job and into the list of all, which is in order of
- * deadline because everyone waits equally long; waiters_wake finishes a job's list.
+ * Happy path: waiters_add puts the record into the list of its job and into the list of all, which
+ * is in order of deadline because everyone waits equally long; waiters_wake finishes a job's list.
  *
- * Failures: an interrupt (Ctrl-C, kill) finishes with -EINTR, and must, or the reader hangs in D state and the mount
- * cannot be unmounted; the one timer finishes those whose time is over.
+ * Failures: an interrupt (Ctrl-C, kill) finishes with -EINTR, and must, or the reader hangs in D
+ * state and the mount cannot be unmounted; the one timer finishes those whose time is over.
  *
- * On close waiters_let_go finishes everyone before the session goes. A record leaves both lists before it is finished.
+ * On close waiters_let_go finishes everyone before the session goes. A record leaves both lists
+ * before it is finished.
  */
 #include "pimagefs/waiters.h"
 
@@ -43,7 +44,8 @@ struct waiters {
 	void *data;
 };
 
-int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish, void *data)
+int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish,
+		void *data)
 {
 	struct waiters *w = calloc(1, sizeof(*w));
 

@@ -26,10 +26,12 @@
 /* A kept connection that was idle for longer is not trusted with what must leave only once. */
 #define ONCE_MAX_IDLE_S 15
 
-static const struct {
+struct fixed_option {
 	CURLoption option;
 	long value;
-} fixed[] = {
+};
+
+static const struct fixed_option fixed[] = {
 	{ CURLOPT_NOSIGNAL, 1 },
 	{ CURLOPT_NOPROGRESS, 1 },
 	/* Otherwise ending a transfer waits for a name server that does not answer. */
