@@ -40,5 +40,7 @@ void ledger_sync(struct ledger *l);
 /* The result of the last commit: 0, or why the state folder cannot be written (-ENOSPC, -EIO,
  * -EROFS). */
 int ledger_health(const struct ledger *l);
+/* How many transactions have been committed. */
+uint64_t ledger_commits(const struct ledger *l);
 
 #endif

@@ -55,6 +55,7 @@ struct ledger {
 	struct store *store;
 	struct list jobs, files, notes, waiters;
 	int health;
+	uint64_t commits;
 };
 
 static int note_write(struct store *s, const struct note *n)
@@ -185,8 +186,10 @@ static void commit(struct ledger *l)
 		if (!is_clean(l)) {
 			r = write_all(l);
 			note_health(l, r);
-			if (r == 0)
+			if (r == 0) {
+				l->commits++;
 				forget_written(l);
+			}
 		}
 		answer_waiters(l, r);
 	}
@@ -347,4 +350,9 @@ void ledger_sync(struct ledger *l)
 int ledger_health(const struct ledger *l)
 {
 	return l->health;
+}
+
+uint64_t ledger_commits(const struct ledger *l)
+{
+	return l->commits;
 }

@@ -45,6 +45,16 @@ static void resume_creating(struct engine *e, struct job *job)
 	engine_end(e, job, JOB_HOLD, &why);
 }
 
+static void resume_ready(struct engine *e, struct job *job)
+{
+	if (job->predict_time_s >= 0)
+		pace_poll_learn(&e->poll, (int64_t)(job->predict_time_s * 1000));
+	/* Someone took the file out of the library. That is not stored: the disk may just not be
+	 * there today. */
+	if (!job->picture_path || library_size(e->on.library, job->picture_path) == -ENOENT)
+		job->dismissed = true;
+}
+
 static void resume(struct engine *e, struct job *job)
 {
 	job->since_ms = clock_mono_ms();
@@ -66,8 +76,7 @@ static void resume(struct engine *e, struct job *job)
 		fetch_begin(e, job);
 		break;
 	case JOB_READY:
-		if (job->predict_time_s >= 0)
-			pace_poll_learn(&e->poll, (int64_t)(job->predict_time_s * 1000));
+		resume_ready(e, job);
 		break;
 	default:
 		break;
@@ -92,8 +101,8 @@ static int load_job(struct job *job, void *data)
 	engine_note_prediction(e, job);
 	if (job->current && (r = map_set(e->currents, job->id, job)) < 0)
 		return r;
-	e->on.changed(job, false, e->on.changed_data);
 	resume(e, job);
+	e->on.changed(job, false, e->on.changed_data);
 	return 0;
 }
 

@@ -53,19 +53,24 @@ static json_t *budget(struct engine *e)
 			 (json_int_t)(busy > 0 ? busy : 0));
 }
 
+static json_t *calls(const struct engine *e)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "creates", (json_int_t)e->creates, "polls",
+			 (json_int_t)e->polls, "downloads", (json_int_t)e->downloads, "busy",
+			 (json_int_t)e->busy_answers, "commits",
+			 (json_int_t)ledger_commits(e->on.ledger));
+}
+
 json_t *engine_stats(struct engine *e)
 {
 	int64_t uptime = (clock_wall_ms() - e->started_wall_ms) / 1000;
 
-	return json_pack(
-		"{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:f}",
-		"version", PIMAGEFS_VERSION, "uptime_s", (json_int_t)uptime, "demo",
-		e->on.settings->demo, "paused", e->paused, "stopped",
-		e->stopped ? e->stopped->message : "", "queue", (int)e->count[JOB_QUEUED], "states",
-		states(e), "rate", budget(e), "latency_ms", latencies(e), "calls", "creates",
-		(json_int_t)e->creates, "polls", (json_int_t)e->polls, "downloads",
-		(json_int_t)e->downloads, "busy", (json_int_t)e->busy_answers, "cost_usd",
-		e->cost_usd);
+	return json_pack("{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:f}", "version",
+			 PIMAGEFS_VERSION, "uptime_s", (json_int_t)uptime, "demo",
+			 e->on.settings->demo, "paused", e->paused, "stopped",
+			 e->stopped ? e->stopped->message : "", "queue", (int)e->count[JOB_QUEUED],
+			 "states", states(e), "rate", budget(e), "latency_ms", latencies(e),
+			 "calls", calls(e), "cost_usd", e->cost_usd);
 }
 
 unsigned engine_queue_position(const struct engine *e, const struct job *job)

@@ -59,10 +59,12 @@ static const struct block v6_special[] = {
 };
 
 /* Where an IPv6 address carries an IPv4 address. */
-static const struct {
+struct v6_carrier {
 	struct block block;
 	unsigned at;
-} v6_carriers[] = {
+};
+
+static const struct v6_carrier v6_carriers[] = {
 	{ { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 96 }, 12 }, /* v4-mapped */
 	{ { { 0x00, 0x64, 0xff, 0x9b }, 96 }, 12 },                   /* NAT64 */
 	{ { { 0x20, 0x02 }, 16 }, 2 },                                /* 6to4 */

@@ -61,7 +61,7 @@ fails_with() {
 }
 
 @test "errno: a create that was sent and never answered is EIO, class uncertain, held" {
-	fails_with '{"on":"create","do":{"drop":true}}' EIO uncertain
+	fails_with '{"on":"create","prompt":"fox","do":{"drop":true}}' EIO uncertain
 	has_state fox held
 	matches "$(field fox .error.hint)" 'retry'
 	asked "a fox"

@@ -144,8 +144,8 @@ create() {
 	ask one "one"
 	ask two "two"
 	matches "$(syscalls write "$M/requests/three" 'O_WRONLY|O_CREAT' three)" 'EDQUOT|ENOSPC|EAGAIN'
-	stub_release
 	stub_script '{"on":"prediction","do":{"hold":false}}'
+	stub_release
 	got one "one"
 	got two "two"
 	ask four "four"
