@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,11 +22,13 @@ const char options_help[] =
 	"\n"
 	"Mounts a folder in which a prompt written to requests/NAME becomes a picture, images/NAME.png.\n"
 	"\n"
-	"  -c FILE         settings (else $PIMAGEFS_CONFIG, ~/.config/pimagefs/pimagefs.ini, /etc/pimagefs.ini)\n"
+	"  -c FILE         settings; else $PIMAGEFS_CONFIG, ~/.config/pimagefs/pimagefs.ini,\n"
+	"                  /etc/pimagefs.ini\n"
 	"  -f              stay in the foreground\n"
 	"  -d              as -f, and print each operation and debug lines\n"
 	"  -o OPT[,OPT...] mount options (allow_other, ro, ...) or settings (limits.concurrent=4)\n"
-	"  --demo          no account, no network: pictures drawn by the program itself, in a library of their own\n"
+	"  --demo          no account, no network: pictures drawn by the program itself, in a\n"
+	"                  library of their own\n"
 	"  --check-config  check the settings and the key, say what is wrong, and end\n"
 	"  -V              print the version\n"
 	"  -h              print this\n"
@@ -84,9 +87,8 @@ static int set_mountpoint(struct options *o, const char *arg)
 	if (*arg == '/') {
 		o->mountpoint = strdup(arg);
 	} else if ((cwd = getcwd(NULL, 0))) {
-		o->mountpoint = malloc(strlen(cwd) + strlen(arg) + 2);
-		if (o->mountpoint)
-			stpcpy(stpcpy(stpcpy(o->mountpoint, cwd), "/"), arg);
+		if (asprintf(&o->mountpoint, "%s/%s", cwd, arg) < 0)
+			o->mountpoint = NULL;
 		free(cwd);
 	}
 	if (!o->mountpoint)

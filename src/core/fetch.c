@@ -53,10 +53,9 @@ static void again_or_fail(struct engine *e, struct job *job, const struct error 
 	if (why.class != ERROR_NETWORK && why.class != ERROR_SERVICE)
 		why.class = ERROR_DOWNLOAD;
 	if (!why.hint[0])
-		error_hint(
-			&why,
-			"the prediction is paid for; to download again: echo 'retry %s' > control/ctl",
-			job->id);
+		error_hint(&why,
+			   "it is paid for; to download it again: echo 'retry %s' > control/ctl",
+			   job->id);
 	engine_end(e, job, JOB_FAIL, &why);
 }
 

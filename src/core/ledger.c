@@ -8,7 +8,9 @@
  *
  * Failures: the transaction is rolled back, everything stays dirty, those who waited get the errno,
  * and a timer tries again; so a full disk loses nothing that memory still holds. Repeats of the
- * same failure are logged once. On close: one last commit; whoever waits is answered with its
+ * same failure are logged once.
+ *
+ * On close: one last commit; whoever waits is answered with its
  * result.
  */
 #include "pimagefs/ledger.h"

@@ -8,7 +8,9 @@
  * node: a picture once served never changes.
  *
  * Failures: a name that cannot be made (out of memory, or taken by a folder) is logged; everything
- * else goes on. On close views_forget takes every name of the job away.
+ * else goes on.
+ *
+ * On close views_forget takes every name of the job away.
  */
 #include "pimagefs/views.h"
 

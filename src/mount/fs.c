@@ -1,6 +1,7 @@
 /*
- * The FUSE operations that all areas of the tree share: lookup, attributes, replies. The others are
- * in fs_handles.c, fs_folders.c, fs_requests.c, fs_images.c and fs_xattr.c; texts in pages.c, ctl.c.
+ * The FUSE operations that all areas of the tree share: lookup, attributes, replies. The others
+ * are in fs_handles.c, fs_folders.c, fs_requests.c, fs_images.c and fs_xattr.c; the texts in
+ * pages.c and ctl.c.
  *
  * Happy path: a request names a node by number; the node's kind says who answers. Everything but
  * open, read and poll of a picture is answered from memory before the next request is read, for the

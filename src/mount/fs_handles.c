@@ -3,8 +3,12 @@
  * nothing more than that.
  *
  * Happy path: open asks the node's kind, keeps a handle with the node pinned, and release lets go
- * of both. Failures: an open whose reader was killed meanwhile gets no release from the kernel, so
- * its handle goes at once. On close fs_drop_handles frees those that the kernel will not release
+ * of both.
+ *
+ * Failures: an open whose reader was killed meanwhile gets no release from the kernel, so
+ * its handle goes at once.
+ *
+ * On close fs_drop_handles frees those that the kernel will not release
  * any more.
  */
 #include "fs_internal.h"

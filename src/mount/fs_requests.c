@@ -6,7 +6,9 @@
  * did is on disk.
  *
  * Failures: outside of requests/ nothing can be created (EPERM); removing there has its own meaning
- * (fs_images.c). On close the release of a handle tells the inbox that a writer has gone.
+ * (fs_images.c).
+ *
+ * On close the release of a handle tells the inbox that a writer has gone.
  */
 #include <errno.h>
 #include <fcntl.h>

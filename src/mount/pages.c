@@ -23,21 +23,27 @@ static const char readme[] =
 	"%3$s"
 	"\n"
 	"requests/   write prompts here: plain text, or JSON with the model's fields:\n"
-	"              echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", \"seed\": 7}' > requests/fox.json\n"
-	"            Subfolders are allowed. Empty files and editors' temporary files are never sent.\n"
+	"              echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", "
+	"\"seed\": 7}' > requests/fox.json\n"
+	"            Subfolders are allowed. Empty files and editors' temporary files "
+	"are never sent.\n"
 	"            rm cancels a request that is not finished.\n"
-	"images/     one picture per request; opening one that is not ready waits. Looking costs nothing.\n"
+	"images/     one picture per request; opening one that is not ready waits. "
+	"Looking costs nothing.\n"
 	"            <name>.error.txt says why there is no picture. rm deletes the picture.\n"
 	"status/     <name>.json says what became of each request; it never waits.\n"
 	"control/    stats.json, config.ini, and ctl, which takes commands:\n"
-	"              echo 'retry fox' > control/ctl     (also: retry failed, cancel fox, cancel all, pause, resume)\n"
+	"              echo 'retry fox' > control/ctl     (also: retry failed, cancel "
+	"fox, cancel all, pause, resume)\n"
 	"\n"
 	"Writing a name again asks for a new picture. To unmount: fusermount3 -u %1$s\n";
 
 static const char demo_note[] =
 	"\n"
-	"THIS IS THE DEMO: its pictures are drawn by the program itself; no model made them, and nothing is sent or billed.\n"
-	"To make real ones, get a key at https://www.eachlabs.ai/dashboard/api-keys and mount without --demo.\n";
+	"THIS IS THE DEMO: its pictures are drawn by the program itself; no model made "
+	"them, and nothing is sent or billed.\n"
+	"To make real ones, get a key at https://www.eachlabs.ai/dashboard/api-keys and "
+	"mount without --demo.\n";
 
 static int render_readme(struct fs *fs, struct buf *out)
 {
