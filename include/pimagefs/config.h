@@ -13,6 +13,8 @@
 enum config_auth { CONFIG_AUTH_X_API_KEY, CONFIG_AUTH_BEARER };
 enum config_ambiguous { CONFIG_AMBIGUOUS_FAIL, CONFIG_AMBIGUOUS_RETRY };
 enum config_offline { CONFIG_OFFLINE_WAIT, CONFIG_OFFLINE_FAIL };
+enum config_reuse { CONFIG_REUSE_OFF, CONFIG_REUSE_SAME_SEED };
+enum config_deadline { CONFIG_DEADLINE_REACHABLE, CONFIG_DEADLINE_ALWAYS };
 
 /* One line of [defaults], as text: its meaning is the model's, so schema checks it. */
 struct config_default {
@@ -45,16 +47,20 @@ struct settings {
 		int creates_per_minute; /* creates per window */
 		int window_s;
 		int concurrent;
-		int queue; /* unfinished requests */
+		int queue;                         /* unfinished requests */
+		int daily_images;                  /* 0: no limit */
+		double daily_cost, cost_per_image; /* USD; daily_cost 0: no limit */
 		int64_t max_image_bytes, max_request_bytes, min_free_bytes;
 	} limits;
 	struct {
 		int first_ms, min_ms, max_ms;
 		int deadline_s;
+		enum config_deadline deadline_counts;
 	} poll;
 	struct {
 		char **ignore; /* fnmatch patterns */
 		size_t n_ignore;
+		enum config_reuse reuse;
 	} requests;
 	struct {
 		int wait_timeout_s; /* 0: for ever */

@@ -38,7 +38,15 @@ enum job_event {
 	JOB_HOLD,
 	JOB_RETRY,  /* a new create */
 	JOB_RESUME, /* the prediction exists: poll it again */
+	JOB_REUSE,  /* an earlier picture is the same: no create */
 	JOB_EVENTS
+};
+
+/* What a job has taken of a day's budget (budget.c). */
+struct job_share {
+	int day;
+	unsigned images;
+	int64_t cost;
 };
 
 /* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
@@ -63,6 +71,9 @@ struct job {
 	unsigned polls;
 	double predict_time_s; /* negative: unknown */
 	double cost_usd;       /* negative: unknown */
+	unsigned unanswered;   /* creates that may have been taken, but whose prediction is unknown */
+	int64_t unanswered_ms; /* when the last of them was sent */
+	char *reused_from;     /* the prediction whose picture this one is; NULL: its own */
 	char *picture_path;    /* relative to the library */
 	struct picture picture;
 	int64_t picture_bytes;
@@ -78,6 +89,10 @@ struct job {
 	unsigned relinks;     /* dead links that were asked for anew */
 	void *call;           /* the engine's call in flight */
 	void *view;           /* the views' record */
+	struct list twins;    /* ready jobs with the same input (reuse.c) */
+	struct job_share share;
+	bool own_seed;    /* the request or [defaults] names the seed: nothing is left to chance */
+	int64_t away_ms;  /* monotonic: since then the service cannot be reached; 0: it can */
 };
 
 /* NULL when out of memory. state is JOB_DRAFT, created_ms now_ms. */

@@ -53,5 +53,7 @@ int request_set_seed(struct request *r, int64_t seed);
 json_t *request_masked(const struct request_rules *rules, const char *input);
 /* The model's slug, for the create body. */
 const char *request_model(const struct request_rules *rules);
+/* True if the text names a field whose value is a secret, so that others should not read it. */
+bool request_may_hold_secret(const struct request_rules *rules, const char *text, size_t size);
 
 #endif

@@ -20,7 +20,8 @@
 const char options_help[] =
 	"usage: pimagefs [options] MOUNTPOINT\n"
 	"\n"
-	"Mounts a folder in which a prompt written to requests/NAME becomes a picture, images/NAME.png.\n"
+	"Mounts a folder in which a prompt written to requests/NAME becomes a picture,\n"
+	"images/NAME.png.\n"
 	"\n"
 	"  -c FILE         settings; else $PIMAGEFS_CONFIG, ~/.config/pimagefs/pimagefs.ini,\n"
 	"                  /etc/pimagefs.ini\n"

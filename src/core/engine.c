@@ -97,7 +97,8 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	e->freed = true;
+	e->freed = e->draining = true;
+	ledger_sync(e->on.ledger); /* a create that waits for it goes back to the queue */
 	map_each(e->numbers, stop_flight, NULL);
 	list_each_safe (p, tmp, &e->loose)
 		e->on.ops->stop(e->on.api, list_entry(p, struct flight, in)->call);

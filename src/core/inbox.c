@@ -218,6 +218,22 @@ static int save_covered(const struct reqfile *file, size_t size, size_t offset, 
 	return buf_append(out, file->text.data + offset, size);
 }
 
+/* What fitted is not what was meant: the present writers submit nothing. */
+static int refuse_large(struct inbox *in, struct reqfile *file)
+{
+	struct error err = { 0 };
+
+	if (!inbox_is_draft(in, file)) {
+		error_set(&err, ERROR_INVALID,
+			  "the request is too large: a file may have %lld bytes "
+			  "(limits.max_request_bytes)",
+			  (long long)in->settings->limits.max_request_bytes);
+		file->refused = -EFBIG;
+		inbox_refuse(in, file, &err);
+	}
+	return -EFBIG;
+}
+
 int inbox_write(struct inbox *in, struct node *node, const void *bytes, size_t size, int64_t offset)
 {
 	struct reqfile *file = node->data;
@@ -226,7 +242,7 @@ int inbox_write(struct inbox *in, struct node *node, const void *bytes, size_t s
 	int r;
 
 	if (offset < 0 || (uint64_t)offset > limit || size > limit - (size_t)offset)
-		return -EFBIG;
+		return refuse_large(in, file);
 	r = save_covered(file, size, offset, &covered);
 	if (r == 0)
 		r = buf_write_at(&file->text, bytes, size, offset);
@@ -378,8 +394,13 @@ void inbox_release_writer(struct inbox *in, struct node *node)
 	if (--file->writers)
 		return;
 	file->refused = 0;
-	if (!refused)
+	if (!refused) {
 		inbox_submit(in, file);
+		return;
+	}
+	/* Neither may a later touch send the part that was written. */
+	file->changed = file->stale = false;
+	ledger_file(in->ledger, file);
 }
 
 int inbox_touched(struct inbox *in, struct node *node)

@@ -115,6 +115,8 @@ static void on_trouble(struct engine *e, struct job *job, const struct api_answe
 			e->on.settings->api.offline == CONFIG_OFFLINE_WAIT;
 	int64_t pause = engine_backoff(e, e->trouble);
 
+	if (a->verdict == API_OFFLINE)
+		job->attempts--; /* it never reached the service */
 	if (a->retry_after_ms > pause)
 		pause = a->retry_after_ms;
 	if (e->trouble < 16)

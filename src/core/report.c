@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pimagefs/clock.h"
 
@@ -47,8 +48,22 @@ static void put_picture(json_t *o, const struct job *job, const char *library)
 	put(o, "image", image);
 }
 
-static void put_error(json_t *o, const struct error *error)
+/* Who reads the service's answer writes "retry ID", for only here the id is known. */
+static int write_hint(struct buf *out, const struct job *job)
 {
+	static const char any[] = "'retry ID'";
+	const char *hint = job->error->hint, *at = strstr(hint, any);
+
+	if (!at || strchr(job->id, '\''))
+		return buf_puts(out, hint);
+	return buf_printf(out, "%.*s'retry %s'%s", (int)(at - hint), hint, job->id,
+			  at + sizeof(any) - 1);
+}
+
+static void put_error(json_t *o, const struct job *job)
+{
+	const struct error *error = job->error;
+	struct buf hint = BUF_INIT;
 	json_t *e;
 
 	if (!error)
@@ -60,7 +75,9 @@ static void put_error(json_t *o, const struct error *error)
 	if (error->http_status)
 		put(e, "http_status", json_integer(error->http_status));
 	put_text(e, "request_id", error->request_id);
-	put_text(e, "hint", error->hint);
+	if (write_hint(&hint, job) == 0)
+		put_text(e, "hint", buf_text(&hint));
+	buf_release(&hint);
 	put(o, "error", e);
 }
 
@@ -91,8 +108,8 @@ int report_status(const struct job *job, unsigned position, const struct request
 	if (job->cost_usd >= 0)
 		put(o, "cost", json_real(job->cost_usd));
 	put_picture(o, job, library);
-	put_error(o, job->error);
-	text = json_dumps(o, JSON_INDENT(2));
+	put_error(o, job);
+	text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 	if (text && buf_puts(out, text) == 0)
 		r = buf_puts(out, "\n");
 	free(text);
@@ -105,6 +122,15 @@ static int put_line(struct buf *out, const char *label, const char *text)
 	return text && *text ? buf_printf(out, "%s%s\n", label, text) : 0;
 }
 
+static int put_hint(struct buf *out, const struct job *job)
+{
+	int r = buf_puts(out, "\nHint: ");
+
+	if (r == 0)
+		r = write_hint(out, job);
+	return r == 0 ? buf_puts(out, "\n") : r;
+}
+
 int report_reason(const struct job *job, struct buf *out)
 {
 	const struct error *e = job->error;
@@ -115,8 +141,8 @@ int report_reason(const struct job *job, struct buf *out)
 		r = put_line(out, "", e->message);
 	if (r == 0 && e)
 		r = put_line(out, "", e->details);
-	if (r == 0 && e)
-		r = put_line(out, "\nWhat to do: ", e->hint);
+	if (r == 0 && e && e->hint[0])
+		r = put_hint(out, job);
 	if (r == 0)
 		r = put_line(out, "\nPrompt: ", job->prompt);
 	if (r == 0)

@@ -119,12 +119,12 @@ static json_t *describe(const struct prediction *one, int port, int64_t now_ms)
 				 "output");
 	switch (one->outcome) {
 	case OUTCOME_FAILED:
-		return describe_failure(one, "Prediction failed",
-					"The prompt holds \"[fail]\", so the demo failed it.");
+		return describe_failure(one, "the demo failed it",
+					"The prompt holds \"[fail]\", which asks for this.");
 	case OUTCOME_UNSAFE:
 		return describe_failure(
-			one, "NSFW content detected: refused by the safety checker",
-			"The prompt holds \"[nsfw]\", so the demo's safety checker refused it.");
+			one, "NSFW content detected",
+			"The prompt holds \"[nsfw]\", which asks for this.");
 	case OUTCOME_CANCELLED:
 		return json_pack("{s:s, s:s, s:n}", "status", "cancelled", "predictionID", one->id,
 				 "output");

@@ -150,6 +150,17 @@ const char *request_model(const struct request_rules *rules)
 	return schema_slug(rules->schema);
 }
 
+bool request_may_hold_secret(const struct request_rules *rules, const char *text, size_t size)
+{
+	const char *field;
+
+	for (size_t i = 0; (field = schema_field(rules->schema, i)); i++)
+		if (schema_is_secret(rules->schema, field) && size &&
+		    memmem(text, size, field, strlen(field)))
+			return true;
+	return false;
+}
+
 static void wipe(char **text)
 {
 	if (*text)

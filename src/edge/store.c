@@ -26,15 +26,16 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 		" submitted_ms, completed_ms, attempts, polls, predict_time_s, cost_usd,"
 		" picture_path, picture_mime, picture_width, picture_height, picture_bytes, sha256,"
 		" error_class, error_http_status, error_message, error_details, error_request_id,"
-		" error_hint)"
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" error_hint, unanswered, unanswered_ms, reused_from)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STORE_DELETE_JOB] = "DELETE FROM job WHERE number = ?",
 	[STORE_EACH_JOB] =
 		"SELECT number, queue_order, id, state, current, dismissed, prediction_over,"
 		" prompt, input, seed, prediction_id, link, created_ms, submitted_ms, completed_ms,"
 		" attempts, polls, predict_time_s, cost_usd, picture_path, picture_mime,"
 		" picture_width, picture_height, picture_bytes, sha256, error_class,"
-		" error_http_status, error_message, error_details, error_request_id, error_hint"
+		" error_http_status, error_message, error_details, error_request_id, error_hint,"
+		" unanswered, unanswered_ms, reused_from"
 		" FROM job ORDER BY number",
 	[STORE_PUT_FILE] =
 		"REPLACE INTO file (number, path, mode, mtime_ns, text, xattrs, job, unsent)"

@@ -49,6 +49,9 @@ enum column {
 	ERROR_DETAILS,
 	ERROR_REQUEST_ID,
 	ERROR_HINT,
+	UNANSWERED,
+	UNANSWERED_MS,
+	REUSED_FROM,
 };
 
 static void bind_known(struct store_bind *b, double value)
@@ -114,6 +117,13 @@ static void bind_error(struct store_bind *b, const struct error *error)
 	store_bind_text(b, error->hint);
 }
 
+static void bind_budget(struct store_bind *b, const struct job *job)
+{
+	store_bind_int(b, job->unanswered);
+	store_bind_int(b, job->unanswered_ms);
+	store_bind_text(b, job->reused_from);
+}
+
 int store_put_job(struct store *s, const struct job *job)
 {
 	struct store_bind b = store_write(s, STORE_PUT_JOB);
@@ -122,6 +132,7 @@ int store_put_job(struct store *s, const struct job *job)
 	bind_course(&b, job);
 	bind_picture(&b, job);
 	bind_error(&b, job->error);
+	bind_budget(&b, job);
 	return store_run(&b);
 }
 
@@ -218,6 +229,13 @@ static void get_error(sqlite3_stmt *st, struct job *job, int *r)
 		*r = job_set_error(job, &error);
 }
 
+static void get_budget(sqlite3_stmt *st, struct job *job, int *r)
+{
+	job->unanswered = (unsigned)get_int(st, UNANSWERED, UINT_MAX);
+	job->unanswered_ms = get_int(st, UNANSWERED_MS, INT64_MAX);
+	get_text(st, REUSED_FROM, &job->reused_from, r);
+}
+
 /* *out stays NULL for a row that is no job. */
 static int job_of_row(sqlite3_stmt *st, struct job **out)
 {
@@ -239,6 +257,7 @@ static int job_of_row(sqlite3_stmt *st, struct job **out)
 	get_course(st, job, &r);
 	get_picture(st, job, &r);
 	get_error(st, job, &r);
+	get_budget(st, job, &r);
 	if (r)
 		job_free(job);
 	else

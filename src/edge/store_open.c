@@ -50,6 +50,10 @@ static const char *const migrations[] = {
 	"CREATE TABLE create_sent (wall_ms INTEGER NOT NULL);"
 	"CREATE INDEX create_sent_wall_ms ON create_sent (wall_ms);"
 	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+
+	"ALTER TABLE job ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN unanswered_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE job ADD COLUMN reused_from TEXT;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(*migrations)))

@@ -91,6 +91,18 @@ static struct timespec timespec_of(int64_t ns)
 	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
+/* Where others may come in, a request with a token in it is its owner's alone, whatever its mode.
+ */
+static unsigned shown_mode(const struct fs *fs, const struct node *node)
+{
+	const struct reqfile *file = node->data;
+
+	if (node->kind == NODE_REQUEST &&
+	    request_may_hold_secret(fs->on.rules, buf_text(&file->text), file->text.size))
+		return node->mode & ~077u;
+	return node->mode;
+}
+
 void fs_stat(struct fs *fs, struct node *node, struct stat *st, double *timeout_s)
 {
 	bool folder = node->kind == NODE_FOLDER;
@@ -98,7 +110,7 @@ void fs_stat(struct fs *fs, struct node *node, struct stat *st, double *timeout_
 	*timeout_s = 0;
 	memset(st, 0, sizeof(*st));
 	st->st_ino = node->ino;
-	st->st_mode = (folder ? S_IFDIR : S_IFREG) | node->mode;
+	st->st_mode = (folder ? S_IFDIR : S_IFREG) | shown_mode(fs, node);
 	st->st_nlink = folder ? 2 + node->folders : node->links;
 	st->st_uid = fs->uid;
 	st->st_gid = fs->gid;
@@ -143,9 +155,9 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 bool fs_may(fuse_req_t req, const struct node *node, int mask)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	unsigned bits = node->mode >> (ctx->uid == fs_of(req)->uid   ? 6
-				       : ctx->gid == fs_of(req)->gid ? 3
-								     : 0);
+	unsigned bits = shown_mode(fs_of(req), node) >> (ctx->uid == fs_of(req)->uid   ? 6
+							 : ctx->gid == fs_of(req)->gid ? 3
+										       : 0);
 
 	if (ctx->uid == 0)
 		return !(mask & X_OK) || node->kind == NODE_FOLDER || (node->mode & 0111);

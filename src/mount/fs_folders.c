@@ -1,7 +1,7 @@
 /*
  * Folders: listed from a snapshot, so that offsets stay true while pictures come and go.
  *
- * Happy path: opendir takes the snapshot, readdir walks it, rewinding takes a new one.
+ * Happy path: the first readdir takes the snapshot, the others walk it, rewinding takes a new one.
  * Failures: only -ENOMEM.
  */
 #include "fs_internal.h"
@@ -13,41 +13,49 @@
 
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct fs *fs = fs_of(req);
 	struct node *node = fs_node(req, ino);
 	struct handle *h;
-	int r;
 
 	if (!node)
 		return;
-	h = handle_new(fs_of(req), HANDLE_FOLDER, node);
-	r = h ? tree_snapshot(node, &h->rows) : -ENOMEM;
-	if (r < 0) {
-		handle_free(fs_of(req), h);
-		fs_reply(req, r);
-		return;
+	h = handle_new(fs, HANDLE_FOLDER, node);
+	if (h)
+		fs_reply_open(req, fs, h, fi);
+	else
+		fs_reply(req, -ENOMEM);
+}
+
+/* The first read, and one after rewinddir, freezes what is there now. */
+static int freeze(struct handle *h, off_t off)
+{
+	struct snapshot *now;
+	int r = 0;
+
+	if (off == 0 || !h->rows) {
+		r = tree_snapshot(h->node, &now);
+		if (r == 0) {
+			snapshot_free(h->rows);
+			h->rows = now;
+		}
 	}
-	fs_reply_open(req, fs_of(req), h, fi);
+	return r;
 }
 
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct snapshot *s = handle_of(fi)->rows;
+	struct handle *h = handle_of(fi);
 	char *out = malloc(size);
+	struct snapshot *s;
 	size_t used = 0;
-	struct node *node;
 
-	if (!out) {
+	(void)ino;
+	if (!out || freeze(h, off) < 0) {
+		free(out);
 		fs_reply(req, -ENOMEM);
 		return;
 	}
-	if (off == 0 && (node = tree_node(fs_of(req)->on.tree, ino))) {
-		struct snapshot *now; /* rewinddir shows what is there now */
-
-		if (tree_snapshot(node, &now) == 0) {
-			snapshot_free(s);
-			s = handle_of(fi)->rows = now;
-		}
-	}
+	s = h->rows;
 	for (size_t i = (size_t)off; i < s->count; i++) {
 		struct stat st = { .st_ino = s->rows[i].ino,
 				   .st_mode = s->rows[i].kind == NODE_FOLDER ? S_IFDIR : S_IFREG };

@@ -94,8 +94,8 @@ static struct node *requests_folder(fuse_req_t req, fuse_ino_t ino)
 void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
+	struct fs *fs = fs_of(req); /* first: what follows may answer, and then req is gone */
 	struct node *folder = requests_folder(req, parent), *node;
-	struct fs *fs = fs_of(req);
 	struct fuse_entry_param e = { 0 };
 	struct handle *h;
 	int r;
@@ -185,8 +185,8 @@ void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *folder = fs_node(req, parent);
 	struct fs *fs = fs_of(req);
+	struct node *folder = fs_node(req, parent);
 	int r = -EPERM;
 
 	if (!folder)

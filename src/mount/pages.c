@@ -15,35 +15,40 @@
 static const char readme[] =
 	"pimagefs: write a prompt, read a picture\n"
 	"\n"
-	"  echo \"a red fox\" > requests/fox\n"
-	"  cat images/fox.png > fox.png        # waits until the picture is there\n"
+	"  cd %1$s\n"
+	"  echo \"a red fox in the snow\" > requests/fox\n"
+	"  cat images/fox.png > /tmp/fox.png        # waits until the picture is there\n"
 	"\n"
-	"This folder is mounted at %1$s\n"
-	"The pictures lie as ordinary files in %2$s\n"
+	"The pictures lie as ordinary files in\n"
+	"  %2$s\n"
 	"%3$s"
 	"\n"
-	"requests/   write prompts here: plain text, or JSON with the model's fields:\n"
-	"              echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", "
-	"\"seed\": 7}' > requests/fox.json\n"
-	"            Subfolders are allowed. Empty files and editors' temporary files "
-	"are never sent.\n"
-	"            rm cancels a request that is not finished.\n"
-	"images/     one picture per request; opening one that is not ready waits. "
-	"Looking costs nothing.\n"
-	"            <name>.error.txt says why there is no picture. rm deletes the picture.\n"
-	"status/     <name>.json says what became of each request; it never waits.\n"
-	"control/    stats.json, config.ini, and ctl, which takes commands:\n"
-	"              echo 'retry fox' > control/ctl     (also: retry failed, cancel "
-	"fox, cancel all, pause, resume)\n"
+	"requests/  Write prompts here: plain text, or JSON with the model's fields:\n"
+	"             echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", \"seed\": 7}' \\\n"
+	"                 > requests/fox.json\n"
+	"           Subfolders are allowed (mkdir first). Empty files and the temporary\n"
+	"           files of editors are never sent. Writing a name again asks for a new\n"
+	"           picture. rm cancels a request that is not finished.\n"
 	"\n"
-	"Writing a name again asks for a new picture. To unmount: fusermount3 -u %1$s\n";
+	"images/    One picture per request. One that is not there yet has size 0, and\n"
+	"           opening it waits; nothing else does. Looking costs nothing.\n"
+	"           NAME.error.txt says why there is no picture. rm deletes the picture.\n"
+	"\n"
+	"status/    NAME.json says what became of each request; it never waits.\n"
+	"\n"
+	"control/   stats.json, config.ini, and ctl, which takes commands:\n"
+	"             echo 'retry fox' > control/ctl\n"
+	"             cat control/ctl                 # lists them\n"
+	"\n"
+	"When a write is refused (\"Invalid argument\"), status/NAME.json says why.\n"
+	"To unmount: fusermount3 -u %1$s\n";
 
 static const char demo_note[] =
 	"\n"
-	"THIS IS THE DEMO: its pictures are drawn by the program itself; no model made "
-	"them, and nothing is sent or billed.\n"
-	"To make real ones, get a key at https://www.eachlabs.ai/dashboard/api-keys and "
-	"mount without --demo.\n";
+	"THIS IS THE DEMO. Its pictures are drawn by the program itself; no model made\n"
+	"them, and nothing is sent or billed. A prompt with [fail] or [nsfw] shows what\n"
+	"failures look like. To make real pictures, get a key at\n"
+	"https://www.eachlabs.ai/dashboard/api-keys and mount without --demo.\n";
 
 static int render_readme(struct fs *fs, struct buf *out)
 {
@@ -54,7 +59,7 @@ static int render_readme(struct fs *fs, struct buf *out)
 static int render_stats(struct fs *fs, struct buf *out)
 {
 	json_t *stats = engine_stats(fs->on.engine);
-	char *text = stats ? json_dumps(stats, JSON_INDENT(2)) : NULL;
+	char *text = stats ? json_dumps(stats, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
 	int r = text ? buf_puts(out, text) : -ENOMEM;
 
 	if (r == 0)

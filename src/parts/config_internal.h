@@ -17,6 +17,7 @@
 enum config_type {
 	CONFIG_INTEGER, /* int, min..max */
 	CONFIG_SIZE,    /* int64_t, bytes, min..max; K, M, G may follow the number */
+	CONFIG_REAL,    /* double, min..max; at most nine digits behind the point */
 	CONFIG_BOOL,
 	CONFIG_CHOICE, /* an enum whose values are the places in choices */
 	CONFIG_TEXT,
@@ -59,6 +60,10 @@ int config_value_set(const struct config_key *key, struct settings *s, const cha
 int config_value_print(const struct config_key *key, const struct settings *s, struct buf *out);
 /* Free what the field holds. */
 void config_value_clear(const struct config_key *key, struct settings *s);
+/* The same for a whole number, a size or a real one, with its field. */
+int config_number_set(const struct config_key *key, void *field, const char *text,
+		      struct error *err);
+int config_number_print(const struct config_key *key, const void *field, struct buf *out);
 /* "~" and "~/x" with the user's home: *out is the caller's. 0, -EINVAL or -ENOMEM. */
 int config_expand_home(const char *text, char **out, struct error *err);
 

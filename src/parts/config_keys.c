@@ -24,6 +24,8 @@
 static const char *const auth_choices[] = { "x-api-key", "bearer", NULL };
 static const char *const ambiguous_choices[] = { "fail", "retry", NULL };
 static const char *const offline_choices[] = { "wait", "fail", NULL };
+static const char *const reuse_choices[] = { "off", "same-seed", NULL };
+static const char *const deadline_choices[] = { "reachable", "always", NULL };
 static const char *const level_choices[] = { "error", "warn", "info", "debug", NULL };
 
 static const struct config_key keys[] = {
@@ -82,6 +84,16 @@ static const struct config_key keys[] = {
 	  .builtin = "10", .unit = "predictions", .doc = "The most predictions that run at once." },
 	{ "limits.queue", .type = CONFIG_INTEGER, AT(limits.queue), .min = 1, .max = 1000000,
 	  .builtin = "10000", .unit = "requests", .doc = "The most unfinished requests." },
+	{ "limits.daily_images", .type = CONFIG_INTEGER, AT(limits.daily_images), .min = 0,
+	  .max = 1000000, .builtin = "0", .unit = "creates",
+	  .doc = "The most creates in a calendar day of local time; 0: no limit." },
+	{ "limits.daily_cost", .type = CONFIG_REAL, AT(limits.daily_cost), .min = 0, .max = 1000000,
+	  .builtin = "0", .unit = "USD",
+	  .doc = "When a day's creates have cost so much, the rest waits for the next day; 0: no "
+		 "limit." },
+	{ "limits.cost_per_image", .type = CONFIG_REAL, AT(limits.cost_per_image), .min = 0,
+	  .max = 1000, .builtin = "0", .unit = "USD",
+	  .doc = "What a create counts for daily_cost as long as the service tells no cost." },
 	{ "limits.max_image_bytes", .type = CONFIG_SIZE, AT(limits.max_image_bytes), .min = KIB,
 	  .max = 4 * GIB, .builtin = "64M", .unit = "bytes",
 	  .doc = "The largest picture that is taken." },
@@ -102,6 +114,9 @@ static const struct config_key keys[] = {
 	  .doc = "The longest pause between two questions." },
 	{ "poll.deadline", .type = CONFIG_INTEGER, AT(poll.deadline_s), .min = 1, .max = 86400,
 	  .builtin = "600", .unit = "seconds", .doc = "How long a prediction may take." },
+	{ "poll.deadline_counts", .type = CONFIG_CHOICE, AT(poll.deadline_counts),
+	  .choices = deadline_choices, .builtin = "reachable", .unit = "",
+	  .doc = "Does time in which the service could not be reached count for the deadline?" },
 
 	{ "requests.ignore", .type = CONFIG_LIST, AT(requests.ignore),
 	  .offset_n = offsetof(struct settings, requests.n_ignore), .max = 100,
@@ -109,6 +124,10 @@ static const struct config_key keys[] = {
 	  .may_be_empty = true,
 	  .doc = "Names of drafts, which are never sent: patterns as a shell has them, with "
 		 "spaces between." },
+	{ "requests.reuse", .type = CONFIG_CHOICE, AT(requests.reuse), .choices = reuse_choices,
+	  .builtin = "off", .unit = "",
+	  .doc = "A request that names its seed and has the same input as a picture in the "
+		 "library: ask again, or use that picture." },
 
 	{ "images.wait_timeout", .type = CONFIG_INTEGER, AT(images.wait_timeout_s), .min = 0,
 	  .max = 604800, .builtin = "600", .unit = "seconds",

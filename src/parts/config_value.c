@@ -3,7 +3,7 @@
  *
  * Each type has a function that reads and one that writes; what is written is read back to the same
  * value. A text is first read whole and only then put in place of the old one, so a refused value
- * leaves the field as it was.
+ * leaves the field as it was. Numbers are in config_number.c.
  *
  * A refusal is -EINVAL and a sentence that begins with the key's name and says what is allowed,
  * with the unit; a secret's text is not in it. Fields own their texts; config_value_clear frees
@@ -56,62 +56,6 @@ static int set_text(const struct config_key *key, struct settings *s, const char
 	char *copy = strdup(text);
 
 	return copy ? put_text(field_of(key, s), copy) : -ENOMEM;
-}
-
-static int refuse_number(const struct config_key *key, const char *text, struct error *err)
-{
-	const char *size = key->type == CONFIG_SIZE ? " (K, M or G may follow: 64M)" : "";
-
-	error_set(err, ERROR_INVALID,
-		  "%s: \"%.100s\" is not allowed; give a whole number from %" PRId64 " to %" PRId64
-		  " %s%s",
-		  key->name, text, key->min, key->max, key->unit, size);
-	return -EINVAL;
-}
-
-/* What K, M, G stand for; 0 for anything else. */
-static int64_t multiplier(const char *suffix)
-{
-	static const char letters[] = "KMG";
-	const char *at;
-
-	if (!*suffix)
-		return 1;
-	at = suffix[1] ? NULL : strchr(letters, toupper((unsigned char)*suffix));
-	return at ? INT64_C(1) << (10 * (at - letters + 1)) : 0;
-}
-
-static int read_number(const struct config_key *key, const char *text, int64_t *out,
-		       struct error *err)
-{
-	char *end;
-	long long value;
-	int64_t times;
-
-	if (!isdigit((unsigned char)*text))
-		return refuse_number(key, text, err);
-	errno = 0;
-	value = strtoll(text, &end, 10);
-	times = key->type == CONFIG_SIZE ? multiplier(end) : !*end;
-	if (errno || !times || value > key->max / times || value * times < key->min)
-		return refuse_number(key, text, err);
-	*out = value * times;
-	return 0;
-}
-
-static int set_number(const struct config_key *key, struct settings *s, const char *text,
-		      struct error *err)
-{
-	int64_t value;
-	int r = read_number(key, text, &value, err);
-
-	if (r < 0)
-		return r;
-	if (key->type == CONFIG_SIZE)
-		*(int64_t *)field_of(key, s) = value;
-	else
-		*(int *)field_of(key, s) = (int)value;
-	return 0;
 }
 
 static int set_bool(const struct config_key *key, struct settings *s, const char *text,
@@ -368,7 +312,8 @@ int config_value_set(const struct config_key *key, struct settings *s, const cha
 	switch (key->type) {
 	case CONFIG_INTEGER:
 	case CONFIG_SIZE:
-		return set_number(key, s, text, err);
+	case CONFIG_REAL:
+		return config_number_set(key, field_of(key, s), text, err);
 	case CONFIG_BOOL:
 		return set_bool(key, s, text, err);
 	case CONFIG_CHOICE:
@@ -389,15 +334,6 @@ int config_value_set(const struct config_key *key, struct settings *s, const cha
 	return set_text(key, s, text);
 }
 
-static int print_size(int64_t bytes, struct buf *out)
-{
-	if (bytes && bytes % (1 << 20) == 0)
-		return buf_printf(out, "%" PRId64 "M", bytes >> 20);
-	if (bytes && bytes % (1 << 10) == 0)
-		return buf_printf(out, "%" PRId64 "K", bytes >> 10);
-	return buf_printf(out, "%" PRId64, bytes);
-}
-
 static int print_list(char *const *list, size_t n, struct buf *out)
 {
 	int r = 0;
@@ -413,9 +349,9 @@ int config_value_print(const struct config_key *key, const struct settings *s, s
 
 	switch (key->type) {
 	case CONFIG_INTEGER:
-		return buf_printf(out, "%d", *(const int *)field);
 	case CONFIG_SIZE:
-		return print_size(*(const int64_t *)field, out);
+	case CONFIG_REAL:
+		return config_number_print(key, field, out);
 	case CONFIG_BOOL:
 		return buf_puts(out, *(const bool *)field ? "yes" : "no");
 	case CONFIG_CHOICE:

@@ -28,6 +28,7 @@ static const enum job_state moves[JOB_STATES][JOB_EVENTS] = {
 		[JOB_FAIL] = JOB_FAILED,
 		[JOB_CANCEL] = JOB_CANCELLED,
 		[JOB_HOLD] = JOB_HELD,
+		[JOB_REUSE] = JOB_READY,
 	},
 	[JOB_CREATING] = {
 		[JOB_ACCEPTED] = JOB_PROCESSING,
@@ -90,6 +91,7 @@ struct job *job_new(uint64_t number, const char *id, int64_t wall_now_ms)
 	job->cost_usd = -1;
 	list_init(&job->link_in);
 	list_init(&job->dirty_in);
+	list_init(&job->twins);
 	return job;
 }
 
@@ -110,6 +112,7 @@ void job_free(struct job *job)
 	wipe_text(job->prediction_id);
 	wipe_text(job->link);
 	wipe_text(job->picture_path);
+	wipe_text(job->reused_from);
 	free(job->error);
 	explicit_bzero(job, sizeof(*job));
 	free(job);

@@ -21,7 +21,8 @@ struct core {
 	struct buf png; /* a whole picture */
 
 	uv_loop_t loop;
-	uv_timer_t watchdog;
+	uv_timer_t beat; /* while something is waited for */
+	unsigned beats;
 	struct store *store;
 	struct library *library;
 	struct ledger *ledger;

@@ -10,7 +10,12 @@ HERE=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 PIMAGEFS=${PIMAGEFS:-$HERE/../build/release/pimagefs}
 [[ $PIMAGEFS == /* ]] || PIMAGEFS=$(cd "$HERE/.." && realpath "$PIMAGEFS")
 LIMIT=$((20 * ${TEST_PATIENCE:-1})) # seconds that anything may take
-PYTHON=$(python3 -B -c 'import sys; print(sys.executable)')
+
+# Once a file: what stands behind python3 may be a slow wrapper.
+setup_file() {
+	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+	export PYTHON
+}
 
 setup() {
 	sandbox_make

@@ -44,8 +44,13 @@ load ../lib/mount
 	head -c 4097 /dev/zero | tr '\0' x >"$T/large"
 	run ! cp "$T/large" "$M/requests/large"
 	matches "$output" 'too large'
+	wait_state large invalid
+	touch "$M/requests/large"
+	run ! sh -c 'head -c 9000 /dev/zero | tr "\0" x >"$1"' - "$M/requests/parts"
+	wait_state parts invalid
 	equal "$(errno_of truncate "$M/requests/fits" 4097)" EFBIG
 	wait_state fits ready
+	asked "$(head -c 4096 /dev/zero | tr '\0' x)"
 }
 
 @test "JSON that never closes is answered by FLUSH" {

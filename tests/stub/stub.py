@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted stand-in for the each::labs prediction API and its CDN, on loopback, for tests.
 
-    stub.py --port-file FILE [--log FILE] [--key KEY_FILE] [--duration-ms N] [--parent PID]
+    stub.py --port-file FILE [--log FILE] [--key KEY_FILE] [--duration-ms N] [--parent PID] [--seed N]
 
 The API is http://127.0.0.1:PORT/v1 (the port is written to FILE once both listeners are up), the CDN is
 http://127.0.0.2:OTHER_PORT/files/..., another host, as at the real service. HTTP is spoken by hand, so
@@ -9,6 +9,9 @@ that an answer can be cut, stalled, dripped or left out.
 
 Without a script every create is accepted and every prediction is done after --duration-ms (default 0);
 its picture is a PNG of noise that depends on its id. A wrong or missing key gets 401.
+
+SIGUSR1 takes the service off the network: both ports are closed, all connections are reset, and FILE goes.
+SIGUSR2 brings it back on the same ports, with all that it knows; FILE is there again when that is done.
 
 Control (on the API's port; nothing here is counted or logged):
     POST /control/script   {"rules": [RULE, ...], "options": {...}}   adds rules, sets options
@@ -20,14 +23,15 @@ Control (on the API's port; nothing here is counted or logged):
     GET  /control/prompts  the prompts of all creates in their order, one a line, as JSON texts
     GET  /control/creates  the bodies of all creates, one JSON text a line (with secrets masked)
     GET  /control/picture?prompt=TEXT                   the bytes that the last such prediction is worth
+    GET  /control/taken    all predictions in their order, one a line: {"id", "name", "prompt", "cancelled"}
 
 Kinds: create poll cancel download other; counted only: refused (429 by limits), unauthorised,
 leak (a key or an hf_api_token sent to the CDN), connection.
 
-RULE: {"on": K, "prompt": SUBSTRING, "nth": N or [N, ...], "each": true, "times": N, "do": ACTION}
+RULE: {"on": K, "prompt": SUBSTRING, "nth": N or [N, ...], "each": true, "times": N, "chance": P, "do": ACTION}
     on is a kind, "any", or "prediction" (its ACTION is looked up when the prediction is made).
     nth counts the calls that the rule matched (per prediction with "each"); the last rule that
-    matches wins. times: the rule is used up after so many.
+    matches wins. times: the rule is used up after so many. chance: it matches with probability P, by --seed.
 ACTION for a prediction:
     hold           processing until released
     duration_ms    processing so long
@@ -38,17 +42,21 @@ ACTION for a call:
     answer         a JSON body instead of the ordinary one, status 200
     hold           answer only when released;  delay_ms: answer so much later
     drop           close after the request was read, with no answer;  reset: the same with RST
+    untaken        of a create: what was read is forgotten, nothing is made of it
     cut            send so many bytes of the body, then close;  stall: then wait to be released
     length         declare this Content-Length;  endless: a body without end
     drip           [BYTES, MS]: so many bytes at a time
     redirect       "cdn", "api" (the same path at that host) or a URL, with status (default 302)
-Options: limits {"creates": N, "window_ms": N, "running": N, "retry_after": TEXT}.
+Options: limits {"creates": N, "window_ms": N, "running": N, "retry_after": TEXT}; others N: so many of the
+running are somebody else's, who has the same key, and as many of the creates in each window.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import random
+import signal
 import sys
 import time
 import urllib.parse
@@ -65,7 +73,8 @@ class Prediction:
         self.name = "%06d" % number
         self.held = bool(action.get("hold"))
         self.cancelled = False
-        self.done_at = time.monotonic() + action.get("duration_ms", duration_ms) / 1000
+        self.seconds = action.get("duration_ms", duration_ms) / 1000
+        self.done_at = time.monotonic() + self.seconds
 
     def over(self):
         return self.cancelled or not (self.held or time.monotonic() < self.done_at)
@@ -76,8 +85,8 @@ class Prediction:
 
 
 class Rule:
-    def __init__(self, data):
-        unknown = set(data) - {"on", "prompt", "nth", "each", "times", "do"}
+    def __init__(self, data, dice):
+        unknown = set(data) - {"on", "prompt", "nth", "each", "times", "chance", "do"}
         if unknown or not isinstance(data.get("do"), dict):
             raise ValueError("bad rule: %r" % data)
         self.on = data["on"]
@@ -86,6 +95,8 @@ class Rule:
         self.nth = [nth] if isinstance(nth, int) else nth
         self.each = data.get("each", False)
         self.times = data.get("times", -1)
+        self.chance = data.get("chance", 1)
+        self.dice = dice
         self.do = data["do"]
         self.seen = {}
 
@@ -93,6 +104,8 @@ class Rule:
         if self.on not in (kind, "any") or self.prompt not in prompt or self.times == 0:
             return None
         if self.on == "any" and kind == "prediction":
+            return None
+        if self.dice.random() >= self.chance:
             return None
         key = prediction_id if self.each else None
         self.seen[key] = self.seen.get(key, 0) + 1
@@ -124,14 +137,17 @@ class Stub:
         self.key = open(args.key).read().strip() if args.key else None
         self.log = open(args.log, "a", buffering=1) if args.log else None
         self.duration_ms = args.duration_ms
+        self.dice = random.Random(args.seed)
         self.rules = []
         self.limits = {}
+        self.others = 0
         self.calls = []  # (kind, prompt), in order
         self.creates = []  # bodies, in order
         self.times = []  # of the creates taken, for the window
         self.predictions = {}  # by id
         self.files = {}  # by the name in their link
         self.held = []  # (kind, prompt, event)
+        self.writers = set()  # of the open connections
         self.peak = 0
         self.changed = asyncio.Event()
         self.api = self.cdn = ""
@@ -187,12 +203,12 @@ class Stub:
 
     def over_limit(self):
         limits, now = self.limits, time.monotonic()
-        if "running" in limits and self.running() >= limits["running"]:
+        if "running" in limits and self.running() + self.others >= limits["running"]:
             return True
         if "creates" not in limits:
             return False
         start = now - limits.get("window_ms", 60000) / 1000
-        return sum(1 for t in self.times if t > start) >= limits["creates"]
+        return sum(1 for t in self.times if t > start) + self.others >= limits["creates"]
 
     def link(self, prediction):
         link = "%s/files/%s.png" % (self.cdn, prediction.name)
@@ -247,7 +263,7 @@ class Stub:
             return Answer(200, {"status": "processing", "predictionID": prediction.id, "output": None})
         return Answer(200, {"status": "success", "predictionID": prediction.id,
                             "output": self.link(prediction),
-                            "metrics": {"predict_time": 0.25, "cost": 0.005}})
+                            "metrics": {"predict_time": prediction.seconds or 0.25, "cost": 0.005}})
 
     def register(self, prediction):
         self.predictions[prediction.id] = prediction
@@ -291,7 +307,7 @@ class Stub:
         if kind == "create" and self.over_limit():
             return self.limited()
         answer = self.scripted(do, answer, prediction, request)
-        if kind == "create" and 200 <= answer.status < 300:
+        if kind == "create" and 200 <= answer.status < 300 and not do.get("untaken"):
             self.register(prediction)
         if kind == "cancel" and prediction and answer.status == 200:
             prediction.cancelled = True
@@ -339,11 +355,13 @@ class Stub:
         query = dict(urllib.parse.parse_qsl(request.query))
         data = request.json()
         if verb == "script":
-            self.rules += [Rule(r) for r in data.get("rules", [])]
+            self.rules += [Rule(r, self.dice) for r in data.get("rules", [])]
             self.limits = data.get("options", {}).get("limits", self.limits)
+            self.others = data.get("options", {}).get("others", self.others)
         elif verb == "reset":
             self.rules = []
             self.limits = {}
+            self.others = 0
         elif verb == "release":
             self.release(data.get("kind"), data.get("prompt", ""))
         elif verb == "count":
@@ -361,6 +379,10 @@ class Stub:
             return Answer(200, "".join(json.dumps(mask_create(c)) + "\n" for c in self.creates))
         elif verb == "picture":
             return self.picture_of(query["prompt"])
+        elif verb == "taken":
+            return Answer(200, "".join(json.dumps({
+                "id": p.id, "name": p.name, "prompt": p.prompt, "cancelled": p.cancelled}) + "\n"
+                for p in self.files.values()))
         else:
             return Answer(404, "unknown control verb")
         return Answer(200, {})
@@ -383,12 +405,53 @@ async def converse(stub, reader, writer, at_cdn):
 
 
 async def serve(stub, reader, writer, at_cdn):
+    stub.writers.add(writer)
     try:
         await converse(stub, reader, writer, at_cdn)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
         pass
     finally:
+        stub.writers.discard(writer)
         writer.close()
+
+
+class Network:
+    """The two listeners, and the cable that can be pulled."""
+
+    def __init__(self, stub, port_file):
+        self.stub = stub
+        self.port_file = port_file
+        self.ports = {False: 0, True: 0}
+        self.servers = []
+        self.turn = asyncio.Lock()
+
+    async def listen(self, host, at_cdn):
+        server = await asyncio.start_server(
+            lambda r, w: serve(self.stub, r, w, at_cdn), host, self.ports[at_cdn],
+            limit=HEAD_MAX, backlog=1024)
+        self.servers.append(server)
+        self.ports[at_cdn] = server.sockets[0].getsockname()[1]
+        return "http://%s:%d" % (host, self.ports[at_cdn])
+
+    async def up(self):
+        async with self.turn:
+            if self.servers:
+                return
+            self.stub.api = await self.listen("127.0.0.1", False)
+            self.stub.cdn = await self.listen("127.0.0.2", True)
+            with open(self.port_file + ".new", "w") as out:
+                out.write("%d\n" % self.ports[False])
+            os.rename(self.port_file + ".new", self.port_file)
+
+    async def down(self):
+        async with self.turn:
+            for server in self.servers:
+                server.close()
+            self.servers = []
+            for writer in self.stub.writers:
+                writer.transport.abort()
+            if os.path.exists(self.port_file):
+                os.unlink(self.port_file)
 
 
 async def watch_parent(pid):
@@ -404,19 +467,22 @@ async def main():
     parser.add_argument("--key")
     parser.add_argument("--duration-ms", type=int, default=0)
     parser.add_argument("--parent", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     stub = Stub(args)
 
-    async def listen(host, at_cdn):
-        server = await asyncio.start_server(lambda r, w: serve(stub, r, w, at_cdn), host, 0,
-                                            limit=HEAD_MAX, backlog=1024)
-        return server, "http://%s:%d" % (host, server.sockets[0].getsockname()[1])
+    network = Network(stub, args.port_file)
+    await network.up()
+    todo = set()  # the loop itself holds tasks only weakly
 
-    api, stub.api = await listen("127.0.0.1", False)
-    cdn, stub.cdn = await listen("127.0.0.2", True)
-    with open(args.port_file + ".new", "w") as out:
-        out.write(stub.api.rpartition(":")[2] + "\n")
-    os.rename(args.port_file + ".new", args.port_file)
+    def on_signal(change):
+        task = asyncio.ensure_future(change())
+        todo.add(task)
+        task.add_done_callback(todo.discard)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, on_signal, network.down)
+    loop.add_signal_handler(signal.SIGUSR2, on_signal, network.up)
     if args.parent:
         await watch_parent(args.parent)
     else:

@@ -48,6 +48,8 @@ static enum job_state expected(enum job_state from, enum job_event event)
 		return waiting ? JOB_QUEUED : NONE;
 	case JOB_RESUME:
 		return waiting ? JOB_PROCESSING : NONE;
+	case JOB_REUSE:
+		return from == JOB_QUEUED ? JOB_READY : NONE;
 	case JOB_EVENTS:
 		break;
 	}
@@ -86,7 +88,7 @@ static void every_state_meets_every_event(void **state)
 			legal += to != NONE;
 		}
 	}
-	assert_int_equal(legal, 29);
+	assert_int_equal(legal, 30);
 }
 
 static void nonsense_is_no_move(void **state)
@@ -151,6 +153,8 @@ static void a_new_job_knows_nothing_yet(void **state)
 	assert_null(job->prediction_id);
 	assert_false(list_linked(&job->link_in));
 	assert_false(list_linked(&job->dirty_in));
+	assert_false(list_linked(&job->twins));
+	assert_null(job->reused_from);
 	job_free(NULL);
 }
 
@@ -172,6 +176,7 @@ static void texts_are_copies(void **state)
 	assert_int_equal(job_set_text(&job->prediction_id, "p-1"), 0);
 	assert_int_equal(job_set_text(&job->link, "https://example.org/fox.png"), 0);
 	assert_int_equal(job_set_text(&job->picture_path, "2026-11-22/fox.png"), 0);
+	assert_int_equal(job_set_text(&job->reused_from, "p-0"), 0);
 }
 
 static void errors_are_copies(void **state)

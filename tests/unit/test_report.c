@@ -164,7 +164,7 @@ static void test_reason(void **state)
 	assert_string_equal(b.data, "There is no picture for \"cats/tabby\".\n\n"
 				    "refused: why\n"
 				    "details\n"
-				    "\nWhat to do: ask for something else\n"
+				    "\nHint: ask for something else\n"
 				    "\nPrompt: a cat\nin Köln\n"
 				    "Prediction: pred-1\n"
 				    "Request id at the service: req-1\n"

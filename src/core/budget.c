@@ -1,0 +1,139 @@
+/*
+ * The day's budget: how many creates, and what they may cost.
+ *
+ * Happy path: each job says what it has taken (budget_count, after each change of it); the sums are
+ * those of today's jobs, so a restart that counts the stored jobs comes to the same sums. When a
+ * limit is reached, nothing is sent until the calendar says another day, or the user lifts it.
+ *
+ * Failures: none. A create whose answer is not known counts, since it may have been billed. What is
+ * on its way when a cost limit is reached is still paid for: costs are known afterwards.
+ *
+ * On close: nothing is held.
+ */
+#include "pimagefs/budget.h"
+
+#include <time.h>
+
+#define NANO 1000000000
+#define MOST_USD 1e9
+#define LOOK_MS 60000
+
+static int64_t nano(double usd)
+{
+	if (!(usd > 0))
+		return 0;
+	return (int64_t)((usd < MOST_USD ? usd : MOST_USD) * NANO + 0.5);
+}
+
+double budget_usd(int64_t cost)
+{
+	return (double)cost / NANO;
+}
+
+static int day_of(const struct tm *tm)
+{
+	return (tm->tm_year + 1900) * 10000 + (tm->tm_mon + 1) * 100 + tm->tm_mday;
+}
+
+int budget_day(int64_t wall_ms)
+{
+	time_t s = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (wall_ms <= 0)
+		return 0;
+	tzset(); /* localtime_r need not see a zone that was changed */
+	return localtime_r(&s, &tm) ? day_of(&tm) : 0;
+}
+
+void budget_init(struct budget *b, int images_limit, double cost_limit_usd, double cost_each_usd,
+		 int64_t now)
+{
+	*b = (struct budget){
+		.images_limit = images_limit,
+		.cost_limit = nano(cost_limit_usd),
+		.cost_each = nano(cost_each_usd),
+		.today = budget_day(now),
+	};
+}
+
+bool budget_turn(struct budget *b, int64_t now)
+{
+	int day = budget_day(now);
+
+	if (day == b->today)
+		return false;
+	b->today = day;
+	b->images = b->cost = 0;
+	return true;
+}
+
+static bool is_running_up(const struct job *job)
+{
+	return job->state == JOB_CREATING || (job->prediction_id && !job->prediction_over);
+}
+
+void budget_count(struct budget *b, struct job *job)
+{
+	struct job_share now = { .day = b->today };
+
+	if (job->share.day == b->today) {
+		b->images -= job->share.images;
+		b->cost -= job->share.cost;
+	}
+	if (is_running_up(job) && budget_day(job->submitted_ms) == b->today) {
+		now.images = 1;
+		now.cost = job->state == JOB_CREATING || job->cost_usd < 0 ? b->cost_each
+									    : nano(job->cost_usd);
+	}
+	if (job->unanswered && budget_day(job->unanswered_ms) == b->today) {
+		now.images += job->unanswered;
+		now.cost += job->unanswered * b->cost_each;
+	}
+	b->images += now.images;
+	b->cost += now.cost;
+	job->share = now;
+}
+
+bool budget_is_used_up(const struct budget *b, int64_t now)
+{
+	bool images = b->images_limit && b->images >= b->images_limit;
+	bool cost = b->cost_limit && b->cost >= b->cost_limit;
+
+	return (images || cost) && budget_day(now) == b->today && b->lifted != b->today;
+}
+
+void budget_lift(struct budget *b, int64_t now)
+{
+	b->lifted = budget_day(now);
+}
+
+int64_t budget_wait_ms(int64_t now)
+{
+	time_t s = (time_t)(now / 1000);
+	struct tm tm;
+	int64_t wait = LOOK_MS;
+
+	if (now <= 0 || !localtime_r(&s, &tm))
+		return LOOK_MS;
+	tm.tm_mday++;
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	wait = (int64_t)mktime(&tm) * 1000 - now;
+	/* Where summer time begins at midnight, that may be no time at all. */
+	return wait > 0 && wait < LOOK_MS ? wait : LOOK_MS;
+}
+
+void budget_error(const struct budget *b, struct error *out)
+{
+	if (b->images_limit && b->images >= b->images_limit)
+		error_set(out, ERROR_PAYMENT,
+			  "today's budget of %lld pictures is used up (setting limits.daily_images)",
+			  (long long)b->images_limit);
+	else
+		error_set(out, ERROR_PAYMENT,
+			  "today's budget of %.2f USD is used up (setting limits.daily_cost)",
+			  budget_usd(b->cost_limit));
+	error_hint(out, "it is sent after midnight; to lift the budget for the rest of today: echo "
+			"resume > control/ctl");
+}
