@@ -70,7 +70,7 @@ B := build/$(FLAVOUR)
 MAIN := src/app/main.c
 SRCS := $(sort $(wildcard src/*/*.c))
 LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SRCS)))
-TEST_LIB := $(sort $(wildcard tests/lib/*.c))
+TEST_LIB := $(sort $(filter-out tests/lib/faults.c,$(wildcard tests/lib/*.c)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 HELPERS := $(sort $(wildcard tests/mount/*.c tests/bench/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -124,6 +124,12 @@ $(HELPER_PROGRAMS): $(B)/%: $(B)/tests/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(LDLIBS)
 
+# For LD_PRELOAD, so without the sanitizers, and with each name of a call as it is.
+$(B)/mount/faults.so: tests/lib/faults.c $(B)/flags
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARNINGS) $(WERROR) -O1 -fPIC -shared -o $@ $<
+
 $(REPLAY_PROGRAMS): $(B)/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libpimagefs.a
 	$(call say,LD)
 	@mkdir -p $(@D)
@@ -135,7 +141,7 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libpimagefs.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 unit-programs: $(UNIT_PROGRAMS) ; @:
-helper-programs: $(HELPER_PROGRAMS) ; @:
+helper-programs: $(HELPER_PROGRAMS) $(B)/mount/faults.so ; @:
 replay-programs: $(REPLAY_PROGRAMS) ; @:
 fuzz-programs: $(FUZZ_PROGRAMS) ; @:
 
@@ -143,7 +149,7 @@ fuzz-programs: $(FUZZ_PROGRAMS) ; @:
 
 # --- use
 
-demo: deps-build ## mount the offline demo at $(MOUNT) and make a first picture
+demo: deps-build ## mount the offline demo at MOUNT (~/pimagefs-demo), make a first picture
 	@$(MAKE) --no-print-directory all
 	@config/demo.sh $(call quoted,$(CURDIR)/$(B)/pimagefs) $(call quoted,$(MOUNT))
 
@@ -151,7 +157,7 @@ bench: deps-tests ## measure latency and memory, beside a shell loop of curl
 	@$(MAKE) --no-print-directory all helper-programs
 	@tests/bench/bench.sh $(CURDIR)/$(B)
 
-install: all ## install below $(DESTDIR)$(PREFIX)
+install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/pimagefs $(DESTDIR)$(BINDIR)/pimagefs
 	install -m 644 README.md config/pimagefs.ini $(DESTDIR)$(DOCDIR)
@@ -167,7 +173,7 @@ uninstall: ## remove what install put there
 # --- test
 
 check: deps-tests ## build and run every test; the last line is the total
-	@DEVELOPER=1 tests/run $(FLAVOUR) unit mount fuzz
+	@DEVELOPER=1 tests/run $(FLAVOUR) unit mount fuzz torture
 
 check-unit: deps-tests ## the modules alone
 	@DEVELOPER=1 tests/run $(FLAVOUR) unit
@@ -178,8 +184,13 @@ check-mount: deps-tests ## the program on a real mount
 check-fuzz: deps-tests ## replay the fuzzers' corpora
 	@DEVELOPER=1 tests/run $(FLAVOUR) fuzz
 
+torture: deps-tests ## kills, faults and busy users for SECONDS (60), from SEED; what is lost?
+	@$(MAKE) --no-print-directory all
+	@tests/torture/torture.py --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) \
+		$(B)/pimagefs
+
 asan ubsan: deps-tests ## all tests under AddressSanitizer and UBSan together
-	@tests/run asan unit mount fuzz
+	@tests/run asan unit mount fuzz torture
 
 tsan: deps-tests ## unit tests under ThreadSanitizer
 	@tests/run tsan unit
@@ -215,7 +226,7 @@ deps-check: ## say which packages are missing to build
 deps-check-tests:
 	@config/deps.sh check build tests lint
 
-dist: ## build/pimagefs-$(VERSION).tar.gz of what is committed
+dist: ## build/pimagefs-VERSION.tar.gz of what is committed
 	@mkdir -p build
 	git archive --format=tar.gz --prefix=pimagefs-$(VERSION)/ -o build/pimagefs-$(VERSION).tar.gz HEAD
 
@@ -230,7 +241,7 @@ help: ## this list
 FORCE:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-unit check-mount check-fuzz asan ubsan tsan valgrind coverage fuzz lint \
+.PHONY: all check check-unit check-mount check-fuzz torture asan ubsan tsan valgrind coverage fuzz lint \
 	format demo bench install uninstall dist clean help deps deps-build deps-tests deps-lint \
 	deps-valgrind deps-coverage deps-fuzz deps-check deps-check-tests \
 	unit-programs helper-programs replay-programs fuzz-programs FORCE

@@ -31,7 +31,11 @@ if [ -e "$mount/control/ctl" ]; then
 			"give another folder: make demo MOUNT=FOLDER"
 	echo "The demo is mounted at $mount already."
 else
-	"$program" --demo "$mount" || die "the demo could not be mounted at $mount"
+	"$program" --demo "$mount" || {
+		there=$(sed -n 's/^pimagefs \([^ ]*\) fuse.*/    fusermount3 -u \1/p' /proc/mounts)
+		[ -z "$there" ] || printf 'What is mounted now ends with:\n%s\n' "$there" >&2
+		die "the demo could not be mounted at $mount"
+	}
 	echo "Mounted the offline demo at $mount."
 fi
 
@@ -51,7 +55,7 @@ No model made this picture: the demo is a service of its own on this machine tha
 the words of the prompt. With a key of each::labs the same folder gives the model's pictures.
 
 Go on:
-    xdg-open $mount/images/fox.png
+    xdg-open $mount/images              (in a file manager)
     echo "a quiet lake at night" > $mount/requests/lake
     cat $mount/images/lake.png > lake.png
     cat $mount/status/lake.json

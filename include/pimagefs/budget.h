@@ -15,8 +15,9 @@ struct budget {
 	int64_t cost_limit;   /* 0: none */
 	int64_t cost_each;    /* of a create whose cost is not known */
 
-	int today;  /* 20261122 */
-	int lifted; /* the day for which the user has lifted it; 0: none */
+	int today;     /* 20261122 */
+	unsigned turn; /* what was counted in an earlier one is gone */
+	int lifted;    /* the day for which the user has lifted it; 0: none */
 	int64_t images, cost;
 };
 

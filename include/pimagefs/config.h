@@ -48,6 +48,7 @@ struct settings {
 		int window_s;
 		int concurrent;
 		int queue;                         /* unfinished requests */
+		int files;                         /* in requests/, folders too */
 		int daily_images;                  /* 0: no limit */
 		double daily_cost, cost_per_image; /* USD; daily_cost 0: no limit */
 		int64_t max_image_bytes, max_request_bytes, min_free_bytes;

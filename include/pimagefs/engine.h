@@ -52,6 +52,8 @@ void engine_free(struct engine *e);
 /* A job for an id whose file is being written: JOB_DRAFT, not stored, not current. NULL when out of
  * memory. */
 struct job *engine_draft(struct engine *e, const char *id);
+/* A file of requests/ holds the job's text, or no longer does. */
+void engine_filed(struct engine *e, struct job *job, bool filed);
 /* An empty file is a draft too: status/ shows it if nothing else has its id. 0 or -ENOMEM. */
 int engine_show_draft(struct engine *e, struct job *draft);
 /* The id has a text that will be submitted (FLUSH): the draft takes prompt and input, becomes
@@ -78,6 +80,7 @@ int engine_retry(struct engine *e, struct job *job);
 void engine_cancel_all(struct engine *e);
 /* Every current job that failed, or is held for a reason that a retry cannot make expensive. */
 void engine_retry_failed(struct engine *e);
+/* To resume what is not paused lifts today's budget, if it is used up, until midnight. */
 int engine_pause(struct engine *e, bool paused);
 /* The user removed the picture, or the reason, from images/: a pending job is cancelled. 0 or a
  * negative errno. */
@@ -87,8 +90,11 @@ int engine_dismiss(struct engine *e, struct job *job);
 struct job *engine_find(const struct engine *e, const char *id);
 struct job *engine_find_number(const struct engine *e, uint64_t number);
 struct job *engine_find_prediction(const struct engine *e, const char *prediction_id);
-/* 0 if another request may be taken: -ENOSPC (limits.queue, or no room on a disk), -EROFS, -EIO. */
+/* 0 if another request may be taken: -EDQUOT (today's budget is used up), -ENOSPC (limits.queue, or
+ * no room on a disk), -EROFS, -EIO. */
 int engine_may_accept(const struct engine *e);
+/* True if a queued job waits for something that holds all of them up: *why says what. */
+bool engine_waits_for(const struct engine *e, const struct job *job, struct error *why);
 /* Place in the queue, from 1; 0 if it is not in it. */
 unsigned engine_queue_position(const struct engine *e, const struct job *job);
 /* control/stats.json, a new reference; NULL when out of memory. */

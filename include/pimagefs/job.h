@@ -44,7 +44,7 @@ enum job_event {
 
 /* What a job has taken of a day's budget (budget.c). */
 struct job_share {
-	int day;
+	unsigned turn;
 	unsigned images;
 	int64_t cost;
 };
@@ -71,7 +71,7 @@ struct job {
 	unsigned polls;
 	double predict_time_s; /* negative: unknown */
 	double cost_usd;       /* negative: unknown */
-	unsigned unanswered;   /* creates that may have been taken, but whose prediction is unknown */
+	unsigned unanswered;   /* creates that may have been taken, their prediction unknown */
 	int64_t unanswered_ms; /* when the last of them was sent */
 	char *reused_from;     /* the prediction whose picture this one is; NULL: its own */
 	char *picture_path;    /* relative to the library */
@@ -86,13 +86,15 @@ struct job {
 	int64_t due_ms;       /* monotonic: not before this is the next step taken */
 	int64_t since_ms;     /* monotonic: when its present phase began */
 	unsigned tries;       /* of the present step */
+	unsigned waits;       /* those that cost none: no connection, no room on our disk */
 	unsigned relinks;     /* dead links that were asked for anew */
+	bool filed;           /* a file of requests/ holds its text */
+	bool own_seed;        /* the request or [defaults] names the seed: none was picked */
 	void *call;           /* the engine's call in flight */
 	void *view;           /* the views' record */
 	struct list twins;    /* ready jobs with the same input (reuse.c) */
 	struct job_share share;
-	bool own_seed;    /* the request or [defaults] names the seed: nothing is left to chance */
-	int64_t away_ms;  /* monotonic: since then the service cannot be reached; 0: it can */
+	int64_t away_ms; /* monotonic: since then the service cannot be reached; 0: it can */
 };
 
 /* NULL when out of memory. state is JOB_DRAFT, created_ms now_ms. */

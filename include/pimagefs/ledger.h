@@ -24,6 +24,8 @@ void ledger_free(struct ledger *l);
 /* These cannot fail: a link is set, nothing is copied. */
 void ledger_job(struct ledger *l, struct job *job);
 void ledger_file(struct ledger *l, struct reqfile *file);
+/* The same, but no transaction of its own is worth it: the next one, or soon. */
+void ledger_file_later(struct ledger *l, struct reqfile *file);
 /* 0 or -ENOMEM: what must be forgotten or noted is copied. A job or file is taken off the dirty
  * lists. */
 int ledger_forget_job(struct ledger *l, struct job *job);

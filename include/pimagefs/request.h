@@ -9,6 +9,7 @@
 
 #include "pimagefs/buf.h"
 #include "pimagefs/config.h"
+#include "pimagefs/digest.h"
 #include "pimagefs/error.h"
 #include "pimagefs/schema.h"
 
@@ -25,9 +26,10 @@ struct request {
 	char *prompt;
 	char *input; /* the complete input object, JSON text: defaults merged, seed as far as known.
 			May hold a secret */
-	bool has_seed;   /* false: seed = random must be picked (request_set_seed), or the service
-			    picks */
-	bool wants_seed; /* the setting is seed = random and the request has none */
+	bool has_seed;    /* false: seed = random must be picked (request_set_seed), or the service
+			     picks */
+	bool wants_seed;  /* the setting is seed = random and the request has none */
+	bool picked_seed; /* request_set_seed has put it there */
 	int64_t seed;
 };
 
@@ -53,6 +55,9 @@ int request_set_seed(struct request *r, int64_t seed);
 json_t *request_masked(const struct request_rules *rules, const char *input);
 /* The model's slug, for the create body. */
 const char *request_model(const struct request_rules *rules);
+/* The same for two inputs of this model that ask for the same, whatever their order: SHA-256 of
+ * both. 0; -EINVAL if input is no JSON; -ENOMEM. */
+int request_digest(const struct request_rules *rules, const char *input, char hex[DIGEST_HEX]);
 /* True if the text names a field whose value is a secret, so that others should not read it. */
 bool request_may_hold_secret(const struct request_rules *rules, const char *text, size_t size);
 

@@ -38,6 +38,10 @@ struct store_folder {
  * store_close), -EIO/-ENOSPC/-EROFS/-EACCES, -EUCLEAN (damaged), -EPROTO (made by a newer
  * pimagefs); err says it in words. Makes the folder (0700) if need be. */
 int store_open(struct store **out, const char *folder, struct error *err);
+/* As store_open, but a damaged database is renamed to pimagefs.db.damaged-YYYYMMDDTHHMMSSZ in the
+ * same folder (with its log; nothing is ever overwritten) and a new one made. *aside is then its
+ * name, the caller's, else NULL. */
+int store_open_mended(struct store **out, const char *folder, char **aside, struct error *err);
 void store_close(struct store *s);
 
 /* Each 0 or a negative errno (-ENOSPC, -EIO, -EROFS, -ENOMEM). After a failure: store_rollback. */

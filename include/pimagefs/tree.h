@@ -63,6 +63,9 @@ struct node *tree_root(const struct tree *t);
 /* By inode number, or NULL. */
 struct node *tree_node(const struct tree *t, uint64_t ino);
 
+/* How many nodes lie in AREA_REQUESTS, its top folder among them. */
+unsigned tree_requests(const struct tree *t);
+
 /* A new node with no name and one pin, the caller's. 0 or -ENOMEM. */
 int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode,
 	      struct node **out);

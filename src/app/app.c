@@ -23,6 +23,7 @@
 #include "pimagefs/ledger.h"
 #include "pimagefs/library.h"
 #include "pimagefs/log.h"
+#include "pimagefs/rebuild.h"
 #include "pimagefs/store.h"
 #include "pimagefs/views.h"
 
@@ -117,6 +118,21 @@ static void raise_limits(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int start_disk(struct app *app, struct error *err)
+{
+	const struct settings *s = app->settings;
+	struct rebuild_ground ground = { .settings = s, .rules = app->rules };
+	char *aside;
+	int r = store_open_mended(&app->store, s->library.state, &aside, err);
+
+	free(aside);
+	if (r == 0)
+		r = library_open(&app->library, s->library.path, err);
+	ground.store = app->store;
+	ground.library = app->library;
+	return r < 0 ? r : rebuild(&ground, &app->notice, err);
 }
 
 static int start_demo(struct app *app, struct error *err)
@@ -232,9 +248,7 @@ int app_start(struct app *app, struct error *err)
 
 	error_set(err, ERROR_INVALID, "%s", "");
 	raise_limits();
-	r = store_open(&app->store, app->settings->library.state, err);
-	if (r == 0)
-		r = library_open(&app->library, app->settings->library.path, err);
+	r = start_disk(app, err);
 	if (r == 0)
 		r = start_demo(app, err); /* before the loop: it forks */
 	if (r == 0)
@@ -294,6 +308,7 @@ void app_release(struct app *app)
 	store_close(app->store);
 	if (app->demo_runs)
 		demo_stop(&app->demo);
+	free(app->notice);
 	request_rules_free(app->rules);
 	settings_free(app->settings);
 }

@@ -32,6 +32,7 @@ struct app {
 	struct inbox *inbox;
 	struct fs *fs;
 	struct session *session;
+	char *notice; /* what the start found and mended, for a person; NULL: nothing */
 	bool demo_runs, loop_runs, stopping;
 };
 

@@ -77,7 +77,11 @@ static int mount_and_run(struct app *app)
 		complain(&err);
 		goto out;
 	}
+	if (app->notice) /* where the start is watched, and where it is looked up later */
+		fprintf(stderr, "pimagefs: %s\n", app->notice);
 	open_log(app);
+	if (app->notice)
+		log_warn("%s", app->notice);
 	log_info("mounted at %s%s", app->options->mountpoint,
 		 app->settings->demo ? " (demo: no model makes its pictures)" : "");
 	if (ready_fd >= 0)

@@ -34,6 +34,7 @@ struct session {
 	int mounts_fd;
 	unsigned open_handles;
 	bool mounted, over;
+	bool away; /* out of the tree: at its path there may be another mount by now */
 	char *mountpoint;
 	char device[32]; /* "0:53", as /proc/self/mountinfo has it */
 	void (*ended)(void *data);
@@ -205,6 +206,7 @@ static void on_mounts_changed(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (s->over || find_mount(has_device, s))
 		return;
+	s->away = true;
 	uv_poll_stop(poll);
 	s->detached(s->data);
 }
@@ -307,7 +309,8 @@ static void session_free(struct session *s)
 {
 	if (s->mounts_fd >= 0)
 		close(s->mounts_fd);
-	if (s->mounted)
+	/* By path libfuse would unmount what has been mounted there since; closing is enough. */
+	if (s->mounted && (!s->away || fuse_session_exited(s->fuse)))
 		fuse_session_unmount(s->fuse);
 	if (s->fuse)
 		fuse_session_destroy(s->fuse);

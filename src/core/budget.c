@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define NANO 1000000000
-#define MOST_USD 1e9
+#define MOST_USD 1e6 /* of one create, whatever the service says */
 #define LOOK_MS 60000
 
 static int64_t nano(double usd)
@@ -54,6 +54,7 @@ void budget_init(struct budget *b, int images_limit, double cost_limit_usd, doub
 		.cost_limit = nano(cost_limit_usd),
 		.cost_each = nano(cost_each_usd),
 		.today = budget_day(now),
+		.turn = 1,
 	};
 }
 
@@ -64,6 +65,7 @@ bool budget_turn(struct budget *b, int64_t now)
 	if (day == b->today)
 		return false;
 	b->today = day;
+	b->turn++;
 	b->images = b->cost = 0;
 	return true;
 }
@@ -75,16 +77,16 @@ static bool is_running_up(const struct job *job)
 
 void budget_count(struct budget *b, struct job *job)
 {
-	struct job_share now = { .day = b->today };
+	struct job_share now = { .turn = b->turn };
 
-	if (job->share.day == b->today) {
+	if (job->share.turn == b->turn) {
 		b->images -= job->share.images;
 		b->cost -= job->share.cost;
 	}
 	if (is_running_up(job) && budget_day(job->submitted_ms) == b->today) {
 		now.images = 1;
 		now.cost = job->state == JOB_CREATING || job->cost_usd < 0 ? b->cost_each
-									    : nano(job->cost_usd);
+									   : nano(job->cost_usd);
 	}
 	if (job->unanswered && budget_day(job->unanswered_ms) == b->today) {
 		now.images += job->unanswered;
@@ -128,11 +130,11 @@ void budget_error(const struct budget *b, struct error *out)
 {
 	if (b->images_limit && b->images >= b->images_limit)
 		error_set(out, ERROR_PAYMENT,
-			  "today's budget of %lld pictures is used up (setting limits.daily_images)",
-			  (long long)b->images_limit);
+			  "today's budget of %lld picture%s is used up (limits.daily_images)",
+			  (long long)b->images_limit, b->images_limit == 1 ? "" : "s");
 	else
 		error_set(out, ERROR_PAYMENT,
-			  "today's budget of %.2f USD is used up (setting limits.daily_cost)",
+			  "today's budget of %.9g USD is used up (limits.daily_cost)",
 			  budget_usd(b->cost_limit));
 	error_hint(out, "it is sent after midnight; to lift the budget for the rest of today: echo "
 			"resume > control/ctl");

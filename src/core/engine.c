@@ -1,7 +1,8 @@
 /*
  * The life of a job. This file keeps the jobs, their names, and every change of state; turn.c has
  * the timer, queue.c sends creates, watch.c polls, fetch.c downloads, recover.c takes up what an
- * earlier run left, stats.c counts.
+ * earlier run left, spend.c keeps the day's budget, reuse.c finds pictures that are there already,
+ * stats.c counts.
  *
  * Happy path: draft -> (FLUSH) registered -> (RELEASE) queued -> creating, once that is durable and
  * the limits allow
@@ -38,17 +39,20 @@ int engine_new(struct engine **out, const struct engine_ground *ground)
 	e->numbers = map_new();
 	e->currents = map_new();
 	e->predictions = map_new();
-	if (!e->numbers || !e->currents || !e->predictions ||
+	e->pictures = map_new();
+	if (!e->numbers || !e->currents || !e->predictions || !e->pictures ||
 	    pace_window_init(&e->window, s->limits.creates_per_minute,
 			     s->limits.window_s * 1000LL) < 0) {
 		map_free(e->numbers);
 		map_free(e->currents);
 		map_free(e->predictions);
+		map_free(e->pictures);
 		free(e);
 		return -ENOMEM;
 	}
 	pace_width_init(&e->width, s->limits.concurrent);
 	pace_poll_init(&e->poll, s->poll.first_ms, s->poll.min_ms, s->poll.max_ms);
+	spend_init(e);
 	e->started_wall_ms = clock_wall_ms();
 	e->tick.data = e->grace.data = e;
 	e->open_handles = 2;
@@ -73,6 +77,7 @@ static int free_job(void *value, void *data)
 	map_remove_u64(e->numbers, job->number);
 	list_remove(&job->link_in);
 	list_remove(&job->dirty_in);
+	list_remove(&job->twins);
 	job_free(job);
 	return 0;
 }
@@ -106,6 +111,7 @@ void engine_free(struct engine *e)
 	map_free(e->numbers);
 	map_free(e->currents);
 	map_free(e->predictions);
+	map_free(e->pictures);
 	pace_window_release(&e->window);
 	free(e->stopped);
 	uv_close((uv_handle_t *)&e->tick, on_closed);
@@ -125,6 +131,7 @@ int engine_adopt(struct engine *e, struct job *job)
 	if (job->order > e->last_order)
 		e->last_order = job->order;
 	e->count[job->state]++;
+	spend_count(e, job);
 	return 0;
 }
 
@@ -171,6 +178,12 @@ int engine_make_current(struct engine *e, struct job *job)
 		step_down(e, old);
 	job->current = true;
 	return 0;
+}
+
+void engine_filed(struct engine *e, struct job *job, bool filed)
+{
+	job->filed = filed;
+	e->on.changed(job, false, e->on.changed_data);
 }
 
 int engine_show_draft(struct engine *e, struct job *draft)
@@ -229,6 +242,7 @@ void engine_note_prediction(struct engine *e, struct job *job)
 
 void engine_touch(struct engine *e, struct job *job)
 {
+	spend_count(e, job);
 	ledger_job(e->on.ledger, job);
 	e->on.changed(job, false, e->on.changed_data);
 }
@@ -249,6 +263,8 @@ int engine_move(struct engine *e, struct job *job, enum job_event event)
 	if (job->state == JOB_PROCESSING || job->state == JOB_DOWNLOADING ||
 	    job->state == JOB_READY)
 		job_set_error(job, NULL); /* what it waited for has come */
+	if (job->state == JOB_READY)
+		reuse_offer(e, job);
 	log_debug("%s: %s", job->id, job_state_name(job->state));
 	engine_touch(e, job);
 	return 0;
@@ -276,6 +292,7 @@ int engine_register(struct engine *e, struct job *draft, const struct request *r
 		return r;
 	draft->has_seed = request->has_seed;
 	draft->seed = request->seed;
+	draft->own_seed = request->has_seed && !request->picked_seed;
 	engine_touch(e, draft);
 	return 0;
 }
@@ -304,6 +321,8 @@ int engine_submit(struct engine *e, struct job *draft)
 		return r;
 	draft->order = ++e->last_order;
 	draft->since_ms = clock_mono_ms();
+	if (reuse_picture(e, draft))
+		return 0;
 	if (e->stopped) {
 		engine_end(e, draft, JOB_HOLD, e->stopped);
 		return 0;
@@ -371,7 +390,7 @@ int engine_retry(struct engine *e, struct job *job)
 		watch_begin(e, job);
 		job->due_ms = 0;
 	} else {
-		job->prediction_over = false;
+		job->cost_usd = -1; /* the earlier prediction's stays in the sum */
 		job->order = ++e->last_order;
 		engine_move(e, job, JOB_RETRY);
 		queue_insert(e, job);
@@ -409,8 +428,11 @@ void engine_retry_failed(struct engine *e)
 
 int engine_pause(struct engine *e, bool paused)
 {
-	int r = ledger_fact(e->on.ledger, "paused", paused ? "yes" : NULL);
+	bool lift = !paused && !e->paused;
+	int r = lift ? spend_lift(e) : 0;
 
+	if (r == 0)
+		r = ledger_fact(e->on.ledger, "paused", paused ? "yes" : NULL);
 	if (r < 0)
 		return r;
 	e->paused = paused;
@@ -441,6 +463,8 @@ int engine_may_accept(const struct engine *e)
 
 	if (waiting >= (unsigned)e->on.settings->limits.queue)
 		return -ENOSPC;
+	if (budget_is_used_up(&e->budget, clock_wall_ms()))
+		return -EDQUOT;
 	if (ledger_health(e->on.ledger) < 0)
 		return ledger_health(e->on.ledger);
 	return library_may_write(e->on.library, e->on.settings->limits.min_free_bytes);

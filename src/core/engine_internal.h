@@ -1,8 +1,9 @@
 /* What the engine's own files share: engine.c (jobs and their names), queue.c (creates), watch.c
- * (polls), fetch.c (downloads), recover.c (start), stats.c. */
+ * (polls), fetch.c (downloads), recover.c (start), stats.c, spend.c (the budget), reuse.c. */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
+#include "pimagefs/budget.h"
 #include "pimagefs/engine.h"
 #include "pimagefs/map.h"
 #include "pimagefs/pace.h"
@@ -15,6 +16,7 @@ struct engine {
 	struct map *numbers;     /* all jobs */
 	struct map *currents;    /* by id */
 	struct map *predictions; /* by prediction id */
+	struct map *pictures;    /* ready jobs by the digest of their input: one of each ring */
 	uint64_t last_number, last_order;
 	unsigned count[JOB_STATES];
 	struct list queue;  /* queued jobs, by order */
@@ -24,7 +26,9 @@ struct engine {
 	struct pace_window window;
 	struct pace_width width;
 	struct pace_poll poll;
+	struct budget budget;
 	bool started, paused, draining, freed;
+	bool spent;             /* it was told that the budget is used up */
 	struct error *stopped;  /* 401/403: why nothing is sent until a retry; NULL: all is well */
 	int64_t busy_until_ms;  /* monotonic; after a 429 */
 	int64_t quiet_until_ms; /* monotonic; after trouble */
@@ -51,6 +55,7 @@ struct flight {
 	struct job *job;
 	struct api_call *call;
 	struct library_draft *draft; /* a download's */
+	int64_t began_ms;            /* monotonic */
 };
 
 /* Every change of a job's state goes through here: counts, ledger, listener. 0 or -EINVAL. */
@@ -92,5 +97,24 @@ void watch_cancel_at_service(struct engine *e, struct job *job);
 /* fetch.c */
 void fetch_begin(struct engine *e, struct job *job);
 void fetch_step(struct engine *e, struct job *job);
+/* The text of the note beside its picture, as the job will be when that is kept; heap, NULL when
+ * out of memory. */
+char *engine_note(const struct engine *e, const struct job *job, const struct library_entry *entry,
+		  int64_t now);
+/* spend.c */
+void spend_init(struct engine *e);
+void spend_load(struct engine *e, struct store *store);
+/* A job has changed in what it has taken of today's budget. */
+void spend_count(struct engine *e, struct job *job);
+/* May another create be sent now? If not, next becomes when to look again. */
+bool spend_may(struct engine *e, int64_t now, int64_t *next);
+/* If today's budget is used up, it is lifted until midnight. 0 or -ENOMEM. */
+int spend_lift(struct engine *e);
+json_t *spend_stats(struct engine *e);
+/* reuse.c */
+/* The picture of a ready job may serve others. */
+void reuse_offer(struct engine *e, struct job *job);
+/* True if a queued job has become ready with a picture that was there. */
+bool reuse_picture(struct engine *e, struct job *job);
 
 #endif

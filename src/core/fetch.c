@@ -17,21 +17,22 @@
 #include "engine_internal.h"
 #include "pimagefs/clock.h"
 #include "pimagefs/log.h"
+#include "pimagefs/note.h"
 
 void fetch_begin(struct engine *e, struct job *job)
 {
 	if (!list_linked(&job->link_in))
 		list_append(&e->active, &job->link_in);
-	job->tries = 0;
+	job->tries = job->waits = 0;
 	job->due_ms = 0;
 }
 
-static void again(struct engine *e, struct job *job, const struct error *error)
+static void again(struct engine *e, struct job *job, unsigned *tries, const struct error *error)
 {
 	job_set_error(job, error); /* so that status/ says what it waits for */
-	job->due_ms = clock_mono_ms() + engine_backoff(e, job->tries);
-	if (job->tries < 16)
-		job->tries++;
+	job->due_ms = clock_mono_ms() + engine_backoff(e, *tries);
+	if (*tries < 16)
+		++*tries;
 }
 
 static void disk_error(struct error *e, int r)
@@ -47,7 +48,7 @@ static void again_or_fail(struct engine *e, struct job *job, const struct error 
 
 	if (job->tries < (unsigned)e->on.settings->api.retries) {
 		log_info("%s: %s; downloading again", job->id, error->message);
-		again(e, job, error);
+		again(e, job, &job->tries, error);
 		return;
 	}
 	if (why.class != ERROR_NETWORK && why.class != ERROR_SERVICE)
@@ -59,21 +60,16 @@ static void again_or_fail(struct engine *e, struct job *job, const struct error 
 	engine_end(e, job, JOB_FAIL, &why);
 }
 
-/* The note that lies beside the picture: enough to rebuild everything without us. */
-static char *note_text(const struct engine *e, const struct job *job)
+char *engine_note(const struct engine *e, const struct job *job, const struct library_entry *entry,
+		  int64_t now)
 {
-	json_t *input = request_masked(e->on.rules, job->input), *note;
-	char created[CLOCK_TEXT], *text;
+	struct job kept = *job;
 
-	clock_rfc3339(job->created_ms, created);
-	note = json_pack("{s:s, s:s, s:s*, s:s, s:o*}", "id", job->id, "model",
-			 request_model(e->on.rules), "prediction_id", job->prediction_id,
-			 "created_at", created, "input", input);
-	if (note && job->has_seed)
-		json_object_set_new(note, "seed", json_integer(job->seed));
-	text = note ? json_dumps(note, JSON_INDENT(2)) : NULL;
-	json_decref(note);
-	return text;
+	kept.picture = entry->picture;
+	kept.picture_bytes = entry->bytes;
+	memcpy(kept.sha256, entry->sha256, sizeof(kept.sha256));
+	kept.completed_ms = now;
+	return note_text(&kept, e->on.rules);
 }
 
 static void note_latency(struct engine *e, const struct job *job)
@@ -82,19 +78,30 @@ static void note_latency(struct engine *e, const struct job *job)
 	e->latencies++;
 }
 
+static int keep_draft(const struct engine *e, const struct job *job, struct library_draft *draft,
+		      int64_t now, struct library_entry *out, struct error *why)
+{
+	struct library_entry entry;
+	int r = library_examine(draft, &entry, why);
+	char *note = r == 0 ? engine_note(e, job, &entry, now) : NULL;
+
+	if (r == 0 && !note)
+		r = -ENOMEM;
+	if (r == 0)
+		r = library_keep(draft, job->id, now, note, out, why);
+	else
+		library_drop(draft);
+	free(note);
+	return r;
+}
+
 static void keep(struct engine *e, struct job *job, struct library_draft *draft)
 {
 	int64_t now = clock_wall_ms();
 	struct library_entry entry = { 0 };
-	char *note = note_text(e, job);
 	struct error why;
-	int r = -ENOMEM;
+	int r = keep_draft(e, job, draft, now, &entry, &why);
 
-	if (note)
-		r = library_keep(draft, job->id, now, note, &entry, &why);
-	else
-		library_drop(draft);
-	free(note);
 	if (r == -EILSEQ || r == -ENODATA) {
 		again_or_fail(e, job, &why);
 		return;
@@ -102,7 +109,7 @@ static void keep(struct engine *e, struct job *job, struct library_draft *draft)
 	if (r < 0) {
 		log_warn("%s: the picture cannot be kept: %s; trying again", job->id, strerror(-r));
 		disk_error(&why, r);
-		again(e, job, &why);
+		again(e, job, &job->waits, &why);
 		return;
 	}
 	free(job->picture_path);
@@ -148,9 +155,9 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 		log_warn("%s: the picture cannot be written: %s; trying again", job->id,
 			 strerror(-a->sink_error));
 		disk_error(&why, a->sink_error);
-		again(e, job, &why);
+		again(e, job, &job->waits, &why);
 	} else if (waits) {
-		again(e, job, &a->error);
+		again(e, job, &job->waits, &a->error);
 	} else if (a->verdict == API_REFUSED) {
 		engine_end(e, job, JOB_FAIL, &a->error);
 	} else {
@@ -190,5 +197,5 @@ void fetch_step(struct engine *e, struct job *job)
 		flight_land(f);
 	log_debug("%s: no download yet: %s", job->id, strerror(-r));
 	disk_error(&why, r);
-	again(e, job, &why);
+	again(e, job, &job->waits, &why);
 }

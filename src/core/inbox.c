@@ -82,6 +82,12 @@ char *inbox_id(const struct reqfile *file)
 	return id;
 }
 
+int inbox_has_room(const struct inbox *in)
+{
+	/* The top folder is none of the user's. */
+	return tree_requests(in->root->tree) > (unsigned)in->settings->limits.files ? -ENOSPC : 0;
+}
+
 int inbox_may_write(const struct inbox *in, const struct node *folder, const char *name)
 {
 	(void)folder;
@@ -115,8 +121,10 @@ void inbox_show_draft(struct inbox *in, struct reqfile *file)
 
 	if (id && !engine_find(in->engine, id)) {
 		file->job = engine_draft(in->engine, id);
-		if (file->job)
+		if (file->job) {
+			file->job->filed = true;
 			engine_show_draft(in->engine, file->job);
+		}
 	}
 	free(id);
 }
@@ -133,13 +141,15 @@ int inbox_create(struct inbox *in, struct node *folder, const char *name, unsign
 		r = inbox_path(folder, name, &path);
 	buf_release(&path);
 	if (r == 0)
+		r = inbox_has_room(in);
+	if (r == 0)
 		r = inbox_may_write(in, folder, name);
 	if (r == 0)
 		r = inbox_make_file(in, folder, name, mode, in->last_number + 1, &file);
 	if (r < 0)
 		return r;
 	node_touch(folder, file->node->mtime_ns);
-	ledger_file(in->ledger, file);
+	ledger_file_later(in->ledger, file); /* empty: nothing was promised before the first FLUSH */
 	if (!draft)
 		inbox_show_draft(in, file);
 	*out = file->node;
@@ -159,18 +169,24 @@ void inbox_open_writer(struct inbox *in, struct node *node)
 /* The job that the text being written will be; a refused one is asked anew under a new number. */
 static struct job *draft_of(struct inbox *in, struct reqfile *file)
 {
-	struct job *old = file->job, *job;
-	char *id;
+	struct job *old = file->job, *job = NULL;
+	char *id = inbox_id(file);
 
-	if (old && old->state == JOB_DRAFT)
-		return old;
-	id = inbox_id(file);
-	job = id ? engine_draft(in->engine, id) : NULL;
+	/* The file may have been renamed while it was open. */
+	if (id && old && old->state == JOB_DRAFT)
+		job = !strcmp(old->id, id) || engine_rename(in->engine, old, id) == 0 ? old : NULL;
+	else if (id)
+		job = engine_draft(in->engine, id);
 	free(id);
+	if (job == old)
+		return job;
 	if (!job)
 		return NULL;
 	if (old && old->state == JOB_INVALID)
 		engine_discard(in->engine, old);
+	else if (old)
+		engine_filed(in->engine, old, false);
+	job->filed = true;
 	file->job = job;
 	return job;
 }
@@ -281,7 +297,8 @@ int inbox_truncate(struct inbox *in, struct node *node, int64_t size)
 		text_changed(file);
 	}
 	file->rewritten = true;
-	ledger_file(in->ledger, file);
+	if (file->node->home)
+		ledger_file(in->ledger, file);
 	if (!file->writers)
 		inbox_submit(in, file);
 	return 0;
@@ -370,6 +387,8 @@ void inbox_submit(struct inbox *in, struct reqfile *file)
 	if (inbox_is_draft(in, file))
 		return;
 	if (!inbox_is_news(file)) {
+		if (file->unsent) /* what was registered has been taken back since */
+			inbox_part(in, file, false);
 		if (!request_is_blank(buf_text(&file->text), file->text.size))
 			file->changed = file->stale = false;
 		return;

@@ -14,6 +14,8 @@ struct inbox {
 
 /* Append FOLDER's path, '/' and name. 0, -ENAMETOOLONG or -ENOMEM. */
 int inbox_path(const struct node *folder, const char *name, struct buf *out);
+/* One more file or folder? -ENOSPC if limits.files are there. */
+int inbox_has_room(const struct inbox *in);
 bool inbox_is_draft_name(const struct inbox *in, const char *name);
 /* Drafts, and files without a name, are never submitted. */
 bool inbox_is_draft(const struct inbox *in, const struct reqfile *file);

@@ -28,6 +28,10 @@ int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigne
 	if (r == 0)
 		r = inbox_path(folder, name, &path);
 	if (r == 0)
+		r = inbox_has_room(in);
+	if (r == 0)
+		r = ledger_health(in->ledger);
+	if (r == 0)
 		r = tree_make(folder->tree, NODE_FOLDER, AREA_REQUESTS, mode, &node);
 	if (r < 0)
 		goto out;
@@ -76,10 +80,13 @@ void inbox_part(struct inbox *in, struct reqfile *file, bool cancel)
 	file->unsent = false;
 	if (!job)
 		return;
+	job->filed = false;
 	if (job->state == JOB_INVALID || (job->state == JOB_DRAFT && !job->input))
 		engine_discard(in->engine, job);
 	else if (cancel ? job_pending(job) : job->state == JOB_DRAFT)
 		engine_cancel(in->engine, job);
+	else
+		engine_filed(in->engine, job, false);
 }
 
 static int drop_file(struct inbox *in, struct entry *entry, bool cancel)
@@ -112,10 +119,12 @@ int inbox_unlink(struct inbox *in, struct node *folder, const char *name)
 static void take_id_along(struct inbox *in, struct reqfile *file)
 {
 	char *id = inbox_id(file);
-	struct job *job = file->job;
+	struct job *job = file->job, *there = id ? engine_find(in->engine, id) : NULL;
 
-	if (id && (strcmp(job->id, id) != 0 || !job->current) &&
-	    engine_rename(in->engine, job, id) < 0)
+	if (there && there != job && job->state == JOB_DRAFT && !job->input)
+		inbox_part(in, file, false); /* an empty file takes nobody's name */
+	else if (id && (strcmp(job->id, id) != 0 || !job->current) &&
+		 engine_rename(in->engine, job, id) < 0)
 		log_warn("out of memory: %s keeps its old name in images/", job->id);
 	free(id);
 }
@@ -210,6 +219,23 @@ static int check_promotion(struct inbox *in, struct reqfile *file, struct node *
 	return r;
 }
 
+/* The bytes that the longest path below a folder adds to its own. */
+static size_t longest_below(const struct node *folder)
+{
+	size_t longest = 0;
+
+	list_each (p, &folder->order) {
+		const struct entry *e = list_entry(p, struct entry, in_folder);
+		size_t size = 1 + strlen(e->name);
+
+		if (e->node->kind == NODE_FOLDER)
+			size += longest_below(e->node);
+		if (size > longest)
+			longest = size;
+	}
+	return longest;
+}
+
 static int rename_folder(struct inbox *in, struct entry *entry, struct node *to,
 			 const char *to_name)
 {
@@ -243,9 +269,14 @@ int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct
 				      : names_check(to_name, inbox_is_draft_name(in, to_name));
 	if (r == 0)
 		r = inbox_path(to, to_name, &path);
-	buf_release(&path);
 	if (r == 0 && node->kind == NODE_FOLDER && tree_is_below(to, node))
 		r = -EINVAL;
+	if (r == 0 && node->kind == NODE_FOLDER &&
+	    path.size + longest_below(node) > NAMES_PATH_MAX)
+		r = -ENAMETOOLONG;
+	buf_release(&path);
+	if (r == 0)
+		r = ledger_health(in->ledger); /* nothing is replaced that cannot be kept */
 	if (r == 0 && node->kind == NODE_REQUEST)
 		r = check_promotion(in, node->data, to, to_name);
 	if (r == 0)
@@ -264,6 +295,15 @@ int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct
 
 /* --- what the store remembers --- */
 
+/* A row that contradicts another one does not keep the rest from being mounted. */
+static int load_without(const char *path, int r)
+{
+	if (r == -ENOMEM)
+		return r;
+	log_warn("requests/%s of the state database is left out: %s", path, strerror(-r));
+	return 0;
+}
+
 static int load_folder(const struct store_folder *row, void *data)
 {
 	struct inbox *in = data;
@@ -271,7 +311,7 @@ static int load_folder(const struct store_folder *row, void *data)
 	int r = tree_walk(in->root, row->path, true, 0755, &node);
 
 	if (r < 0)
-		return r;
+		return load_without(row->path, r);
 	node->mode = row->mode;
 	node_touch(node, row->mtime_ns);
 	return 0;
@@ -281,8 +321,9 @@ static int load_text(struct reqfile *file, const struct store_file *row)
 {
 	int r = buf_append(&file->text, row->text, row->size);
 
-	if (r == 0 && row->xattrs_size)
-		r = xattrs_load(&file->xattrs, row->xattrs, row->xattrs_size);
+	if (r == 0 && row->xattrs_size &&
+	    xattrs_load(&file->xattrs, row->xattrs, row->xattrs_size) < 0)
+		log_warn("requests/%s has lost its attributes", row->path);
 	if (r == 0)
 		r = digest_sha256(buf_text(&file->text), file->text.size, file->sent);
 	return r;
@@ -302,27 +343,46 @@ static int load_file(const struct store_file *row, void *data)
 	}
 	if (r == 0)
 		r = inbox_make_file(in, folder, name ? name : path, row->mode, row->number, &file);
-	if (r == 0)
-		r = load_text(file, row);
+	if (r < 0) {
+		in->last_number = row->number > in->last_number ? row->number : in->last_number;
+		r = load_without(row->path, r);
+		goto out;
+	}
+	r = load_text(file, row);
 	if (r < 0)
 		goto out;
 	file->job = row->job ? engine_find_number(in->engine, row->job) : NULL;
+	if (file->job)
+		engine_filed(in->engine, file->job, true);
+	if (row->job && !file->job)
+		ledger_file(in->ledger, file); /* that number may be given anew */
 	/* Drafts wait for their proper name; everything else was submitted, or is held by its job.
 	 */
 	file->changed = !file->job;
 	if (file->changed)
 		file->sent[0] = '\0';
-	if (!file->job && !inbox_is_draft(in, file))
-		inbox_show_draft(in, file);
 	node_touch(file->node, row->mtime_ns);
 out:
 	free(path);
 	return r;
 }
 
+static void show_if_jobless(struct inbox *in, struct node *node)
+{
+	struct reqfile *file = node->kind == NODE_REQUEST ? node->data : NULL;
+
+	if (file && !file->job && !inbox_is_draft(in, file))
+		inbox_show_draft(in, file);
+}
+
 int inbox_load(struct inbox *in, struct store *store)
 {
 	int r = store_each_folder(store, load_folder, in);
 
-	return r < 0 ? r : store_each_file(store, load_file, in);
+	if (r == 0)
+		r = store_each_file(store, load_file, in);
+	/* Only now: a new job must not get a number that a later row still names. */
+	if (r == 0)
+		each_below(in, in->root, show_if_jobless);
+	return r;
 }

@@ -4,7 +4,7 @@
  * Happy path: handlers of this turn mark jobs and files dirty and leave notes; the prepare hook,
  * which libuv calls before it sleeps, writes them in one transaction and then calls those who
  * waited. They may dirty more (a create that may go out now changes its job), so it goes round
- * until nothing is left.
+ * until nothing is left. While several wait at once, the next commit gathers for a moment.
  *
  * Failures: the transaction is rolled back, everything stays dirty, those who waited get the errno,
  * and a timer tries again; so a full disk loses nothing that memory still holds. Repeats of the
@@ -19,9 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pimagefs/clock.h"
 #include "pimagefs/log.h"
 
 #define RETRY_MS 1000
+#define LATER_MS 20
+#define GATHER_MS 2
 #define ROUNDS 16
 
 enum note_kind {
@@ -52,10 +55,13 @@ struct waiter {
 
 struct ledger {
 	uv_prepare_t prepare;
-	uv_timer_t retry;
+	uv_timer_t timer;
 	unsigned open_handles;
 	struct store *store;
 	struct list jobs, files, notes, waiters;
+	bool pressing; /* something dirty is not to wait for others */
+	bool crowded;  /* the last who waited were several: more are to be expected */
+	int64_t committed_ms;
 	int health;
 	uint64_t commits;
 };
@@ -123,7 +129,8 @@ static int write_all(struct ledger *l)
 		r = store_commit(l->store);
 	if (r < 0)
 		store_rollback(l->store);
-	return r;
+	/* A database that breaks while it is in use is a disk that fails. */
+	return r == -EUCLEAN ? -EIO : r;
 }
 
 static bool is_clean(const struct ledger *l)
@@ -149,6 +156,7 @@ static void answer_waiters(struct ledger *l, int r)
 
 	if (list_empty(&l->waiters))
 		return;
+	l->crowded = l->waiters.next != l->waiters.prev;
 	now = l->waiters; /* those who come while we answer wait for the next commit */
 	now.next->prev = &now;
 	now.prev->next = &now;
@@ -173,7 +181,7 @@ static void note_health(struct ledger *l, int r)
 
 static void commit(struct ledger *l);
 
-static void on_retry(uv_timer_t *timer)
+static void on_timer(uv_timer_t *timer)
 {
 	commit(timer->data);
 }
@@ -183,20 +191,36 @@ static void commit(struct ledger *l)
 	int r = 0;
 
 	for (int round = 0; round < ROUNDS && r == 0; round++) {
+		if (is_clean(l) && l->health < 0)
+			note_health(l, 0); /* what could not be written is no longer wanted */
 		if (is_clean(l) && list_empty(&l->waiters))
 			return;
 		if (!is_clean(l)) {
 			r = write_all(l);
 			note_health(l, r);
 			if (r == 0) {
+				l->pressing = false;
+				l->committed_ms = clock_mono_ms();
 				l->commits++;
 				forget_written(l);
 			}
 		}
 		answer_waiters(l, r);
 	}
-	if (!is_clean(l) && !uv_is_closing((uv_handle_t *)&l->retry))
-		uv_timer_start(&l->retry, on_retry, RETRY_MS, 0);
+	if (!is_clean(l) && !uv_is_closing((uv_handle_t *)&l->timer))
+		uv_timer_start(&l->timer, on_timer, RETRY_MS, 0);
+}
+
+/* While many write at once, a moment's wait makes one transaction of many; a single writer never
+ * waits. */
+static bool is_due(struct ledger *l)
+{
+	if (!l->pressing && list_empty(&l->waiters))
+		return false;
+	if (!l->crowded || clock_mono_ms() - l->committed_ms >= GATHER_MS)
+		return true;
+	uv_timer_start(&l->timer, on_timer, GATHER_MS, 0);
+	return false;
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -204,7 +228,9 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct ledger *l = prepare->data;
 
 	/* After a failure dirty things wait for the timer, or for someone new who must be told. */
-	if (l->health < 0 && list_empty(&l->waiters))
+	if (l->health < 0 && !is_clean(l) && list_empty(&l->waiters))
+		return;
+	if (l->health == 0 && !is_due(l))
 		return;
 	commit(l);
 }
@@ -220,10 +246,10 @@ int ledger_new(struct ledger **out, uv_loop_t *loop, struct store *store)
 	list_init(&l->files);
 	list_init(&l->notes);
 	list_init(&l->waiters);
-	l->prepare.data = l->retry.data = l;
+	l->prepare.data = l->timer.data = l;
 	l->open_handles = 2;
 	uv_prepare_init(loop, &l->prepare);
-	uv_timer_init(loop, &l->retry);
+	uv_timer_init(loop, &l->timer);
 	uv_prepare_start(&l->prepare, on_prepare);
 	*out = l;
 	return 0;
@@ -242,22 +268,40 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	commit(l);
+	if (!is_clean(l))
+		log_error("the state folder could not be written to the end (%s): what changed since "
+			  "is lost",
+			  strerror(-l->health));
 	answer_waiters(l, -ECANCELED);
 	forget_written(l);
 	uv_close((uv_handle_t *)&l->prepare, on_closed);
-	uv_close((uv_handle_t *)&l->retry, on_closed);
+	uv_close((uv_handle_t *)&l->timer, on_closed);
 }
 
 void ledger_job(struct ledger *l, struct job *job)
 {
+	l->pressing = true;
 	if (!list_linked(&job->dirty_in))
 		list_append(&l->jobs, &job->dirty_in);
 }
 
-void ledger_file(struct ledger *l, struct reqfile *file)
+static void file_dirty(struct ledger *l, struct reqfile *file)
 {
 	if (!list_linked(&file->dirty_in))
 		list_append(&l->files, &file->dirty_in);
+}
+
+void ledger_file(struct ledger *l, struct reqfile *file)
+{
+	l->pressing = true;
+	file_dirty(l, file);
+}
+
+void ledger_file_later(struct ledger *l, struct reqfile *file)
+{
+	file_dirty(l, file);
+	if (!uv_is_active((uv_handle_t *)&l->timer))
+		uv_timer_start(&l->timer, on_timer, LATER_MS, 0);
 }
 
 static struct note *note_add(struct ledger *l, enum note_kind kind, const char *text,
@@ -275,6 +319,7 @@ static struct note *note_add(struct ledger *l, enum note_kind kind, const char *
 	if (value)
 		memcpy(n->value, value, value_size);
 	list_append(&l->notes, &n->in);
+	l->pressing = true;
 	return n;
 }
 

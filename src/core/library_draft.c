@@ -38,6 +38,9 @@ struct library_draft {
 	struct library *library;
 	struct temp temp;
 	int64_t bytes;
+	bool examined; /* what follows is true of the bytes that are there */
+	struct picture picture;
+	char sha256[DIGEST_HEX];
 };
 
 static int open_temp(struct library *l, struct temp *t)
@@ -110,6 +113,7 @@ int library_write(const void *bytes, size_t size, void *draft)
 
 	if (size > (size_t)(MOST_BYTES - d->bytes))
 		return -EFBIG;
+	d->examined = false;
 	r = write_all(d->temp.fd, bytes, size);
 	if (!r)
 		d->bytes += (int64_t)size;
@@ -122,15 +126,15 @@ int64_t library_draft_bytes(const struct library_draft *d)
 }
 
 /* Not mapped: if somebody cut the file meanwhile, a map would end the program. */
-static int read_back(const struct library_draft *d, char **out)
+static int read_back(int fd, size_t size, char **out)
 {
-	size_t size = (size_t)d->bytes, at = 0;
 	char *bytes = malloc(size + 1);
+	size_t at = 0;
 
 	if (!bytes)
 		return -ENOMEM;
 	while (at < size) {
-		ssize_t n = pread(d->temp.fd, bytes + at, size - at, (off_t)at);
+		ssize_t n = pread(fd, bytes + at, size - at, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -165,20 +169,50 @@ static void describe(struct error *err, int r, const struct library_draft *d, co
 			  d->library->path, strerror(-r));
 }
 
-static int examine(const struct library_draft *d, struct library_entry *entry, struct error *err)
+int library_look(int fd, int64_t size, struct library_entry *out)
 {
 	char *bytes = NULL;
-	int r = read_back(d, &bytes);
+	int r = size > MOST_BYTES ? -EFBIG : read_back(fd, (size_t)size, &bytes);
 
 	if (!r)
-		r = picture_check(bytes, (size_t)d->bytes, &entry->picture);
+		r = picture_check(bytes, (size_t)size, &out->picture);
 	if (!r)
-		r = digest_sha256(bytes, (size_t)d->bytes, entry->sha256);
-	if (r)
-		describe(err, r, d, bytes);
+		r = digest_sha256(bytes, (size_t)size, out->sha256);
 	free(bytes);
-	entry->bytes = d->bytes;
+	out->bytes = size;
 	return r;
+}
+
+static int examine(struct library_draft *d, struct error *err)
+{
+	struct library_entry entry;
+	char *bytes = NULL;
+	int r = library_look(d->temp.fd, d->bytes, &entry);
+
+	if (r) {
+		if (r == -EILSEQ)
+			read_back(d->temp.fd, (size_t)d->bytes, &bytes);
+		describe(err, r, d, bytes);
+		free(bytes);
+		return r;
+	}
+	d->picture = entry.picture;
+	memcpy(d->sha256, entry.sha256, sizeof(d->sha256));
+	d->examined = true;
+	return 0;
+}
+
+int library_examine(struct library_draft *d, struct library_entry *out, struct error *err)
+{
+	int r = d->examined ? 0 : examine(d, err);
+
+	if (r)
+		return r;
+	out->path = NULL;
+	out->picture = d->picture;
+	out->bytes = d->bytes;
+	memcpy(out->sha256, d->sha256, sizeof(out->sha256));
+	return 0;
 }
 
 static int finish_picture(const struct temp *t, int64_t wall_ms)
@@ -315,7 +349,7 @@ int library_keep(struct library_draft *d, const char *id, int64_t wall_ms, const
 {
 	struct library_entry entry = { 0 };
 	struct temp note_temp = { .fd = -1 };
-	int r = examine(d, &entry, err);
+	int r = library_examine(d, &entry, err);
 
 	if (r)
 		goto out;
@@ -331,6 +365,62 @@ int library_keep(struct library_draft *d, const char *id, int64_t wall_ms, const
 out:
 	drop_temp(d->library, &note_temp);
 	library_drop(d);
+	return r;
+}
+
+static int copy_bytes(int from, int to)
+{
+	char bytes[16384];
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = read(from, bytes, sizeof(bytes))) != 0)
+		r = n > 0 ? write_all(to, bytes, (size_t)n) : errno == EINTR ? 0 : -errno;
+	return r;
+}
+
+/* The new name's own temporary name: of the same file, or of a copy. */
+static int link_or_copy(struct library *l, const char *path, int from, int64_t wall_ms,
+			struct temp *t)
+{
+	int r = make_temp(l, t);
+
+	if (r)
+		return r;
+	flock(from, LOCK_SH | LOCK_NB); /* so that no other mount sweeps the link away */
+	/* The empty file was only there to hold a free name in .tmp/. */
+	unlinkat(l->root, t->name, 0);
+	if (!linkat(l->root, path, l->root, t->name, 0))
+		return 0;
+	drop_temp(l, t);
+	r = make_temp(l, t);
+	if (!r)
+		r = copy_bytes(from, t->fd);
+	return r ? r : finish_picture(t, wall_ms);
+}
+
+int library_keep_again(struct library *l, const struct library_entry *from, const char *id,
+		       int64_t wall_ms, const char *note, char **path)
+{
+	struct library_draft draft = { .library = l, .temp.fd = -1 };
+	struct library_entry entry = *from;
+	struct temp note_temp = { .fd = -1 };
+	int fd = library_read(l, from->path), r = fd < 0 ? fd : 0;
+
+	if (!r && library_size(l, from->path) != from->bytes)
+		r = -ENOENT;
+	if (!r)
+		r = link_or_copy(l, from->path, fd, wall_ms, &draft.temp);
+	if (!r)
+		r = make_note(l, note, &note_temp);
+	if (!r)
+		r = settle(&draft, &note_temp, id, wall_ms, &entry);
+	if (!r)
+		*path = entry.path;
+	drop_temp(l, &note_temp);
+	drop_temp(l, &draft.temp);
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 

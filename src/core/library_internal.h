@@ -29,4 +29,7 @@ void library_name_file(const char *stem, unsigned n, const char *ending, char ou
 /* What these bytes are if they are no picture, for a person: "an HTML page". */
 const char *library_name_kind(const void *bytes, size_t size);
 
+/* Check a whole file's bytes: picture, bytes, sha256; path is left alone. As library_examine. */
+int library_look(int fd, int64_t size, struct library_entry *out);
+
 #endif

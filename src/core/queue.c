@@ -87,7 +87,12 @@ void queue_pump(struct engine *e, int64_t now, int64_t *next)
 								      : e->quiet_until_ms);
 		return;
 	}
-	while (has_room(e) && (job = next_job(e, now, next))) {
+	/* What cannot be noted is not sent; trying would only pile up notes. */
+	if (ledger_health(e->on.ledger) < 0) {
+		engine_due(next, now + ENGINE_BACKOFF_MS);
+		return;
+	}
+	while (has_room(e) && (job = next_job(e, now, next)) && spend_may(e, now, next)) {
 		wait = pace_window_wait(&e->window, clock_wall_ms());
 		if (wait > 0) {
 			engine_due(next, now + wait);
@@ -132,10 +137,18 @@ static void on_trouble(struct engine *e, struct job *job, const struct api_answe
 	put_back(e, job, free_try ? 0 : engine_backoff(e, job->tries));
 }
 
+/* It may have been billed, whatever becomes of the job. */
+static void note_unanswered(struct job *job)
+{
+	job->unanswered++;
+	job->unanswered_ms = job->submitted_ms;
+}
+
 static void on_uncertain(struct engine *e, struct job *job, const struct api_answer *a)
 {
 	struct error why = a->error;
 
+	note_unanswered(job);
 	if (e->on.settings->api.ambiguous_create == CONFIG_AMBIGUOUS_RETRY) {
 		on_trouble(e, job, a);
 		return;
@@ -156,6 +169,7 @@ static void on_accepted(struct engine *e, struct job *job, const struct api_answ
 		return;
 	}
 	engine_note_prediction(e, job);
+	job->prediction_over = false;
 	job->submitted_ms = clock_wall_ms();
 	engine_move(e, job, JOB_ACCEPTED);
 	watch_begin(e, job);
@@ -164,6 +178,10 @@ static void on_accepted(struct engine *e, struct job *job, const struct api_answ
 /* It was cancelled while the create was out: the answer tells what to cancel. */
 static void on_late_answer(struct engine *e, struct job *job, const struct api_answer *a)
 {
+	if (a->verdict == API_UNCERTAIN) {
+		note_unanswered(job);
+		engine_touch(e, job);
+	}
 	if (a->verdict != API_ACCEPTED || job_set_text(&job->prediction_id, a->prediction_id) < 0)
 		return;
 	engine_note_prediction(e, job);

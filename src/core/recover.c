@@ -30,6 +30,8 @@ static void resume_creating(struct engine *e, struct job *job)
 {
 	struct error why;
 
+	job->unanswered++;
+	job->unanswered_ms = job->submitted_ms;
 	if (e->on.settings->api.ambiguous_create == CONFIG_AMBIGUOUS_RETRY) {
 		engine_move(e, job, JOB_POSTPONE);
 		queue_insert(e, job);
@@ -53,6 +55,7 @@ static void resume_ready(struct engine *e, struct job *job)
 	 * there today. */
 	if (!job->picture_path || library_size(e->on.library, job->picture_path) == -ENOENT)
 		job->dismissed = true;
+	reuse_offer(e, job);
 }
 
 static void resume(struct engine *e, struct job *job)
@@ -111,6 +114,7 @@ int engine_load(struct engine *e, struct store *store)
 	char *paused = NULL;
 	int r = store_each_create(store, load_create, e);
 
+	spend_load(e, store);
 	if (r == 0)
 		r = store_each_job(store, load_job, e);
 	if (r == 0 && store_get_fact(store, "paused", &paused) == 0)

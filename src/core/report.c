@@ -49,10 +49,10 @@ static void put_picture(json_t *o, const struct job *job, const char *library)
 }
 
 /* Who reads the service's answer writes "retry ID", for only here the id is known. */
-static int write_hint(struct buf *out, const struct job *job)
+static int write_hint(struct buf *out, const struct job *job, const struct error *error)
 {
 	static const char any[] = "'retry ID'";
-	const char *hint = job->error->hint, *at = strstr(hint, any);
+	const char *hint = error->hint, *at = strstr(hint, any);
 
 	if (!at || strchr(job->id, '\''))
 		return buf_puts(out, hint);
@@ -60,9 +60,8 @@ static int write_hint(struct buf *out, const struct job *job)
 			  at + sizeof(any) - 1);
 }
 
-static void put_error(json_t *o, const struct job *job)
+static void put_error(json_t *o, const struct job *job, const struct error *error)
 {
-	const struct error *error = job->error;
 	struct buf hint = BUF_INIT;
 	json_t *e;
 
@@ -75,14 +74,14 @@ static void put_error(json_t *o, const struct job *job)
 	if (error->http_status)
 		put(e, "http_status", json_integer(error->http_status));
 	put_text(e, "request_id", error->request_id);
-	if (write_hint(&hint, job) == 0)
+	if (write_hint(&hint, job, error) == 0)
 		put_text(e, "hint", buf_text(&hint));
 	buf_release(&hint);
 	put(o, "error", e);
 }
 
-int report_status(const struct job *job, unsigned position, const struct request_rules *rules,
-		  const char *library, struct buf *out)
+int report_status(const struct job *job, unsigned position, const struct error *waits,
+		  const struct request_rules *rules, const char *library, struct buf *out)
 {
 	json_t *o = json_object();
 	char *text;
@@ -96,6 +95,7 @@ int report_status(const struct job *job, unsigned position, const struct request
 	if (job->has_seed)
 		put(o, "seed", json_integer(job->seed));
 	put_text(o, "prediction_id", job->prediction_id);
+	put_text(o, "reused_from", job->reused_from);
 	put_time(o, "created_at", job->created_ms);
 	put_time(o, "submitted_at", job->submitted_ms);
 	put_time(o, "completed_at", job->completed_ms);
@@ -108,7 +108,7 @@ int report_status(const struct job *job, unsigned position, const struct request
 	if (job->cost_usd >= 0)
 		put(o, "cost", json_real(job->cost_usd));
 	put_picture(o, job, library);
-	put_error(o, job);
+	put_error(o, job, waits ? waits : job->error);
 	text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 	if (text && buf_puts(out, text) == 0)
 		r = buf_puts(out, "\n");
@@ -127,7 +127,7 @@ static int put_hint(struct buf *out, const struct job *job)
 	int r = buf_puts(out, "\nHint: ");
 
 	if (r == 0)
-		r = write_hint(out, job);
+		r = write_hint(out, job, job->error);
 	return r == 0 ? buf_puts(out, "\n") : r;
 }
 

@@ -65,12 +65,12 @@ json_t *engine_stats(struct engine *e)
 {
 	int64_t uptime = (clock_wall_ms() - e->started_wall_ms) / 1000;
 
-	return json_pack("{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:f}", "version",
+	return json_pack("{s:s, s:I, s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:f}", "version",
 			 PIMAGEFS_VERSION, "uptime_s", (json_int_t)uptime, "demo",
 			 e->on.settings->demo, "paused", e->paused, "stopped",
 			 e->stopped ? e->stopped->message : "", "queue", (int)e->count[JOB_QUEUED],
 			 "states", states(e), "rate", budget(e), "latency_ms", latencies(e),
-			 "calls", calls(e), "cost_usd", e->cost_usd);
+			 "calls", calls(e), "budget", spend_stats(e), "cost_usd", e->cost_usd);
 }
 
 unsigned engine_queue_position(const struct engine *e, const struct job *job)

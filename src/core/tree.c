@@ -23,6 +23,7 @@ struct tree {
 	struct map *nodes; /* by ino */
 	struct node *root;
 	uint64_t last_ino;
+	unsigned requests; /* nodes of that area */
 	void (*freed)(struct node *node, void *data);
 	void *freed_data;
 };
@@ -32,6 +33,7 @@ static void node_free(struct node *node)
 	struct tree *t = node->tree;
 
 	map_remove_u64(t->nodes, node->ino);
+	t->requests -= node->area == AREA_REQUESTS;
 	if (t->freed)
 		t->freed(node, t->freed_data);
 	map_free(node->names);
@@ -92,6 +94,11 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 	return map_get_u64(t->nodes, ino);
 }
 
+unsigned tree_requests(const struct tree *t)
+{
+	return t->requests;
+}
+
 int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned mode,
 	      struct node **out)
 {
@@ -112,6 +119,7 @@ int tree_make(struct tree *t, enum node_kind kind, enum node_area area, unsigned
 	if (map_set_u64(t->nodes, node->ino, node) < 0)
 		goto fail;
 	t->last_ino++;
+	t->requests += area == AREA_REQUESTS;
 	*out = node;
 	return 0;
 fail:

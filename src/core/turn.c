@@ -118,6 +118,7 @@ struct flight *flight_new(struct engine *e, struct job *job)
 		return NULL;
 	f->engine = e;
 	f->job = job;
+	f->began_ms = clock_mono_ms();
 	list_init(&f->in);
 	if (job)
 		job->call = f;

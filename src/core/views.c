@@ -20,6 +20,7 @@
 
 #include "pimagefs/buf.h"
 #include "pimagefs/log.h"
+#include "pimagefs/map.h"
 
 struct views {
 	struct node *images, *status;
@@ -76,7 +77,8 @@ static void wish_for(const struct views *v, const struct job *job, struct wish w
 	const char *ending = picture_ending(job->picture.kind);
 
 	memset(w, 0, NAMES * sizeof(*w));
-	if (!job->current)
+	/* Who removed both the request and its picture wants to see nothing of it. */
+	if (!job->current || (job->dismissed && !job->filed && !job_pending(job)))
 		return;
 	w[NAME_STATUS] = (struct wish){ ".json", true };
 	if (job->dismissed)
@@ -99,6 +101,27 @@ static void drop(struct view *view, enum name name)
 {
 	tree_unlink(view->entry[name]);
 	view->entry[name] = NULL;
+}
+
+/* The folders that a renamed request leaves empty go; the area's own stays. */
+static void prune(struct node *folder)
+{
+	while (folder->home && folder->home->folder->area == folder->area &&
+	       !map_count(folder->names)) {
+		struct entry *entry = folder->home;
+
+		folder = entry->folder;
+		tree_unlink(entry);
+	}
+}
+
+static void drop_renamed(struct view *view, enum name name)
+{
+	struct node *folder = view->entry[name] ? view->entry[name]->folder : NULL;
+
+	drop(view, name);
+	if (folder)
+		prune(folder);
 }
 
 static int make_node(struct node *area, struct node **slot, enum node_kind kind, struct job *job)
@@ -202,7 +225,9 @@ void views_update(struct views *v, struct job *job)
 	}
 	renamed = id_changed(view, job);
 	for (int n = 0; n < NAMES; n++)
-		if (renamed || !w[n].ending)
+		if (renamed)
+			drop_renamed(view, n);
+		else if (!w[n].ending)
 			drop(view, n);
 	for (int n = 0; n < NAMES && r == 0; n++)
 		if (w[n].ending)

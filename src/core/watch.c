@@ -5,9 +5,10 @@
  * once; success brings the link, teaches the schedule, and hands the job to fetch.c.
  *
  * Failures: trouble and no connection are asked again with backoff, without an end before the
- * deadline, for the prediction is paid for; time in which the service could not be reached does not
- * count (api.offline = wait). 404 may be lag: a few short tries. Past the deadline the prediction
- * is cancelled at the service.
+ * deadline, for the prediction is paid for. Time in which the service could not be reached, from
+ * the beginning of a call that failed so to the next call, does not count (poll.deadline_counts =
+ * reachable); with api.offline = fail its end is the last try. 404 may be lag: a few short tries.
+ * Past the deadline the prediction is cancelled at the service.
  *
  * On close the poll is dropped; the next start asks again.
  */
@@ -25,6 +26,7 @@ void watch_begin(struct engine *e, struct job *job)
 	if (!list_linked(&job->link_in))
 		list_append(&e->active, &job->link_in);
 	job->tries = 0;
+	job->away_ms = 0;
 	job->since_ms = clock_mono_ms();
 	job->due_ms = job->since_ms + pace_poll_delay(&e->poll, 0);
 }
@@ -51,18 +53,17 @@ static void again(struct engine *e, struct job *job, const struct api_answer *a)
 {
 	int64_t pause = engine_backoff(e, job->tries);
 
-	if (job->tries < 16)
-		job->tries++;
+	job->tries++;
 	if (a->retry_after_ms > pause)
 		pause = a->retry_after_ms;
 	job->due_ms = clock_mono_ms() + pause;
 	job_set_error(job, &a->error); /* so that status/ says what it waits for */
-	if (a->verdict == API_OFFLINE && e->on.settings->api.offline == CONFIG_OFFLINE_WAIT)
-		job->since_ms += pause; /* time without the service does not count */
 }
 
 static void on_done(struct engine *e, struct job *job, const struct api_answer *a)
 {
+	if (job->cost_usd > 0)
+		e->cost_usd -= job->cost_usd; /* asked before, for a fresh link */
 	job->predict_time_s = a->predict_time_s;
 	job->cost_usd = a->cost_usd;
 	if (a->cost_usd > 0)
@@ -88,6 +89,28 @@ static void on_unknown(struct engine *e, struct job *job, const struct api_answe
 	}
 	job->prediction_over = true;
 	engine_end(e, job, JOB_FAIL, &a->error);
+}
+
+static void on_offline(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	const struct settings *s = e->on.settings;
+	struct error why = a->error;
+
+	if (s->api.offline == CONFIG_OFFLINE_WAIT || job->tries < (unsigned)s->api.retries) {
+		again(e, job, a);
+		return;
+	}
+	error_hint(&why, "it is paid for; to go on with it: echo 'retry %s' > control/ctl",
+		   job->id);
+	engine_end(e, job, JOB_FAIL, &why);
+}
+
+/* The time since the call that found no service has not counted. */
+static void come_back(const struct engine *e, struct job *job, int64_t now)
+{
+	if (job->away_ms && e->on.settings->poll.deadline_counts == CONFIG_DEADLINE_REACHABLE)
+		job->since_ms += now - job->away_ms;
+	job->away_ms = 0;
 }
 
 static void on_answer(struct engine *e, struct job *job, const struct api_answer *a)
@@ -121,6 +144,9 @@ static void on_answer(struct engine *e, struct job *job, const struct api_answer
 		engine_busy(e, a);
 		job->due_ms = e->busy_until_ms;
 		break;
+	case API_OFFLINE:
+		on_offline(e, job, a);
+		break;
 	case API_REFUSED:
 		if (job->tries >= (unsigned)e->on.settings->api.retries) {
 			engine_end(e, job, JOB_FAIL, &a->error);
@@ -137,10 +163,13 @@ static void on_polled(const struct api_answer *a, void *data)
 {
 	struct flight *f = data;
 	struct engine *e = f->engine;
+	int64_t began = f->began_ms;
 	struct job *job = flight_land(f);
 
 	if (!job || a->verdict == API_CLOSED)
 		return;
+	if (a->verdict == API_OFFLINE)
+		job->away_ms = began;
 	on_answer(e, job, a);
 	engine_turn(e);
 }
@@ -160,11 +189,11 @@ static void give_up(struct engine *e, struct job *job)
 
 void watch_step(struct engine *e, struct job *job)
 {
-	int64_t now = clock_mono_ms(),
-		deadline = job->since_ms + e->on.settings->poll.deadline_s * 1000LL;
+	int64_t now = clock_mono_ms(), limit = e->on.settings->poll.deadline_s * 1000LL;
 	struct flight *f;
 
-	if (now >= deadline) {
+	come_back(e, job, now);
+	if (now - job->since_ms >= limit) {
 		give_up(e, job);
 		return;
 	}

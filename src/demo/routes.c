@@ -122,9 +122,8 @@ static json_t *describe(const struct prediction *one, int port, int64_t now_ms)
 		return describe_failure(one, "the demo failed it",
 					"The prompt holds \"[fail]\", which asks for this.");
 	case OUTCOME_UNSAFE:
-		return describe_failure(
-			one, "NSFW content detected",
-			"The prompt holds \"[nsfw]\", which asks for this.");
+		return describe_failure(one, "NSFW content detected",
+					"The prompt holds \"[nsfw]\", which asks for this.");
 	case OUTCOME_CANCELLED:
 		return json_pack("{s:s, s:s, s:n}", "status", "cancelled", "predictionID", one->id,
 				 "output");

@@ -150,10 +150,27 @@ const char *request_model(const struct request_rules *rules)
 	return schema_slug(rules->schema);
 }
 
+/* JSON may write any letter of a name as \u00XX; who writes ASCII so has something to hide. */
+static bool has_escaped_ascii(const char *text, size_t size)
+{
+	static const char escape[] = "\\u00";
+	size_t length = strlen(escape);
+	const char *end = text + size;
+
+	while (size && (text = memmem(text, (size_t)(end - text), escape, length))) {
+		text += length;
+		if (text < end && *text >= '2' && *text <= '7')
+			return true;
+	}
+	return false;
+}
+
 bool request_may_hold_secret(const struct request_rules *rules, const char *text, size_t size)
 {
 	const char *field;
 
+	if (has_escaped_ascii(text, size))
+		return true;
 	for (size_t i = 0; (field = schema_field(rules->schema, i)); i++)
 		if (schema_is_secret(rules->schema, field) && size &&
 		    memmem(text, size, field, strlen(field)))
@@ -229,7 +246,28 @@ int request_set_seed(struct request *r, int64_t seed)
 	r->seed = seed;
 	r->has_seed = true;
 	r->wants_seed = false;
+	r->picked_seed = true;
 	return 0;
+}
+
+int request_digest(const struct request_rules *rules, const char *input, char hex[DIGEST_HEX])
+{
+	struct buf text = BUF_INIT;
+	json_t *object = NULL;
+	json_error_t fault;
+	char *sorted = NULL;
+	int r = request_load(input, strlen(input), &object, &fault);
+
+	if (r == 0)
+		r = (sorted = json_dumps(object, DUMP_FLAGS | JSON_SORT_KEYS)) ? 0 : -ENOMEM;
+	if (r == 0)
+		r = buf_printf(&text, "%s\n%s", request_model(rules), sorted);
+	if (r == 0)
+		r = digest_sha256(text.data, text.size, hex);
+	request_drop(object);
+	wipe(&sorted);
+	buf_wipe(&text);
+	return r;
 }
 
 json_t *request_masked(const struct request_rules *rules, const char *input)

@@ -2,7 +2,7 @@
  * store: transactions, and every statement of the database by name.
  *
  * Happy path: store_begin, puts and deletes, store_commit, which returns when all of it is on the
- * disk. Statements are prepared at their first use and kept.
+ * disk. Statements are prepared once and kept.
  *
  * Failures: SQLite may end a transaction by itself (full disk, I/O error), and what follows in it
  * would then be committed row by row. So the first failure sticks: everything up to store_rollback
@@ -36,13 +36,15 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 		" picture_width, picture_height, picture_bytes, sha256, error_class,"
 		" error_http_status, error_message, error_details, error_request_id, error_hint,"
 		" unanswered, unanswered_ms, reused_from"
-		" FROM job ORDER BY number",
+		" FROM job WHERE number BETWEEN ? AND ? ORDER BY number",
+	[STORE_LAST_JOB] = "SELECT max(number) FROM job",
 	[STORE_PUT_FILE] =
 		"REPLACE INTO file (number, path, mode, mtime_ns, text, xattrs, job, unsent)"
 		" VALUES (?,?,?,?,?,?,?,?)",
 	[STORE_DELETE_FILE] = "DELETE FROM file WHERE number = ?",
 	[STORE_EACH_FILE] = "SELECT number, path, mode, mtime_ns, text, xattrs, job, unsent"
-			    " FROM file ORDER BY number",
+			    " FROM file WHERE number BETWEEN ? AND ? ORDER BY number",
+	[STORE_LAST_FILE] = "SELECT max(number) FROM file",
 	[STORE_PUT_FOLDER] = "REPLACE INTO folder (path, mode, mtime_ns) VALUES (?,?,?)",
 	[STORE_DELETE_FOLDER] = "DELETE FROM folder WHERE path = ?",
 	[STORE_EACH_FOLDER] = "SELECT path, mode, mtime_ns FROM folder ORDER BY path",
@@ -117,6 +119,15 @@ static int prepare(struct store *s, enum store_statement which)
 	rc = sqlite3_prepare_v3(s->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
 				&s->statements[which], NULL);
 	return store_errno(s, rc);
+}
+
+int store_prepare(struct store *s)
+{
+	int r = 0;
+
+	for (int i = 0; !r && i < STORE_STATEMENTS; i++)
+		r = prepare(s, (enum store_statement)i);
+	return r;
 }
 
 static void rewind_statement(sqlite3_stmt *st)
@@ -223,6 +234,21 @@ int store_each_row(struct store *s, enum store_statement which, int (*row)(sqlit
 	int r = prepare(s, which);
 
 	return r ? r : each_row(s, s->statements[which], row, data);
+}
+
+int store_each_between(struct store *s, enum store_statement which, int64_t from, int64_t to,
+		       int (*row)(sqlite3_stmt *, void *), void *data)
+{
+	sqlite3_stmt *st;
+	int r = prepare(s, which);
+
+	if (r)
+		return r;
+	st = s->statements[which];
+	r = store_errno(s, sqlite3_bind_int64(st, 1, from));
+	if (!r)
+		r = store_errno(s, sqlite3_bind_int64(st, 2, to));
+	return r ? r : each_row(s, st, row, data);
 }
 
 const char *store_text(sqlite3_stmt *st, int column, int *r)

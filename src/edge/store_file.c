@@ -121,11 +121,17 @@ static int each_file(sqlite3_stmt *st, void *data)
 	return 0;
 }
 
-int store_each_file(struct store *s, int (*fn)(const struct store_file *, void *), void *data)
+int store_some_files(struct store *s, int64_t from, int64_t to,
+		     int (*fn)(const struct store_file *, void *), void *data)
 {
 	struct each each = { .file = fn, .data = data };
 
-	return store_each_row(s, STORE_EACH_FILE, each_file, &each);
+	return store_each_between(s, STORE_EACH_FILE, from, to, each_file, &each);
+}
+
+int store_each_file(struct store *s, int (*fn)(const struct store_file *, void *), void *data)
+{
+	return store_some_files(s, INT64_MIN, INT64_MAX, fn, data);
 }
 
 static int each_folder(sqlite3_stmt *st, void *data)

@@ -231,7 +231,7 @@ static void get_error(sqlite3_stmt *st, struct job *job, int *r)
 
 static void get_budget(sqlite3_stmt *st, struct job *job, int *r)
 {
-	job->unanswered = (unsigned)get_int(st, UNANSWERED, UINT_MAX);
+	job->unanswered = (unsigned)get_int(st, UNANSWERED, 1000000);
 	job->unanswered_ms = get_int(st, UNANSWERED_MS, INT64_MAX);
 	get_text(st, REUSED_FROM, &job->reused_from, r);
 }
@@ -282,9 +282,15 @@ static int each_job(sqlite3_stmt *st, void *data)
 	return job ? each->fn(job, each->data) : r;
 }
 
-int store_each_job(struct store *s, int (*fn)(struct job *, void *), void *data)
+int store_some_jobs(struct store *s, int64_t from, int64_t to, int (*fn)(struct job *, void *),
+		    void *data)
 {
 	struct each_job each = { fn, data };
 
-	return store_each_row(s, STORE_EACH_JOB, each_job, &each);
+	return store_each_between(s, STORE_EACH_JOB, from, to, each_job, &each);
+}
+
+int store_each_job(struct store *s, int (*fn)(struct job *, void *), void *data)
+{
+	return store_some_jobs(s, INT64_MIN, INT64_MAX, fn, data);
 }

@@ -1,15 +1,14 @@
 /*
  * store_open: one SQLite database in one folder, held by one process.
  *
- * Happy path: make and lock the folder, open the database in WAL mode, bring its schema up to
- * date, and note the fact "open" in it.
+ * Happy path: make and lock the folder, open the database in WAL mode, check it (all of it is about
+ * to be read anyway), bring its schema up to date.
  *
- * Failures: each is told in words; whatever was taken is given back. Who finds "open" there
- * follows a process that was killed, or a machine that lost power, and checks the whole database
- * once.
+ * Failures: each is told in words; whatever was taken is given back. A damaged database is put
+ * aside by who asks for that, while the lock is held (store_aside.c).
  *
- * On close: an open transaction is rolled back, "open" goes, SQLite empties its log into the
- * database, and the lock falls last.
+ * On close: an open transaction is rolled back, SQLite empties its log into the database, and the
+ * lock falls last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +23,6 @@
 #include "store_internal.h"
 
 #define LOCK_FILE "lock"
-#define DATABASE_FILE "pimagefs.db"
-#define FACT_OPEN "open"
 
 /* Each brings the schema from version i to i + 1. What was released is never changed. */
 static const char *const migrations[] = {
@@ -78,12 +75,15 @@ static int say(struct error *err, int r, const char *folder)
 	case -EBUSY:
 		what = "another program has its database open";
 		break;
+	case -EPROTO:
+		what = "its database was made by a newer pimagefs";
+		break;
 	default:
 		what = strerror(-r);
 	}
 	error_set(err, ERROR_INVALID, "cannot use the state folder %s: %s", folder, what);
 	if (r == -EUCLEAN)
-		error_hint(err, "move %s/" DATABASE_FILE " away to start with an empty one",
+		error_hint(err, "move %s/" STORE_DATABASE " away to start with an empty one",
 			   folder);
 	return r;
 }
@@ -124,7 +124,7 @@ static int take_lock(struct store *s, int folder_fd, const char *folder, struct 
 /* SQLite gives its log the mode of the database, so it is enough to have this one right. */
 static int make_private(int folder_fd)
 {
-	int fd = openat(folder_fd, DATABASE_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(folder_fd, STORE_DATABASE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
 	int r = 0;
 
@@ -141,12 +141,12 @@ static int execute(struct store *s, const char *sql)
 	return store_errno(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
-static int open_database(struct store *s, const char *folder)
+int store_open_database(struct store *s, const char *folder, const char *name)
 {
 	char *path;
 	int r;
 
-	if (asprintf(&path, "%s/" DATABASE_FILE, folder) < 0)
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return -ENOMEM;
 	/* No mutex: one thread owns everything. */
 	r = store_errno(s, sqlite3_open_v2(path, &s->db,
@@ -157,6 +157,16 @@ static int open_database(struct store *s, const char *folder)
 	if (!r)
 		r = store_errno(s, sqlite3_busy_timeout(s->db, 0));
 	return r ? r : execute(s, pragmas);
+}
+
+void store_close_database(struct store *s)
+{
+	for (size_t i = 0; i < STORE_STATEMENTS; i++) {
+		sqlite3_finalize(s->statements[i]);
+		s->statements[i] = NULL;
+	}
+	sqlite3_close(s->db);
+	s->db = NULL;
 }
 
 /* The first column of the first row. */
@@ -189,52 +199,48 @@ static int migrate_one(struct store *s, int from)
 	return r;
 }
 
-static int migrate(struct store *s, const char *folder, struct error *err)
+int store_migrate(struct store *s)
 {
 	int version = 0;
 	int r = query_int(s, "PRAGMA user_version", &version);
 
-	if (r)
-		return say(err, r, folder);
-	if (version > VERSION || version < 0) {
-		error_set(err, ERROR_INVALID,
-			  "the database in %s was made by a newer pimagefs (version %d of its "
-			  "tables, this one knows %d)",
-			  folder, version, VERSION);
+	if (!r && (version > VERSION || version < 0))
 		return -EPROTO;
-	}
 	for (; !r && version < VERSION; version++)
 		r = migrate_one(s, version);
-	return r ? say(err, r, folder) : 0;
-}
-
-static int put_open(struct store *s, const char *value)
-{
-	int r = store_begin(s);
-
-	if (!r)
-		r = store_put_fact(s, FACT_OPEN, value);
-	if (!r)
-		r = store_commit(s);
-	if (r)
-		store_rollback(s);
 	return r;
 }
 
-static int check_if_unclean(struct store *s)
+static int check(struct store *s)
 {
-	char *value;
 	int whole = 0;
-	int r = store_get_fact(s, FACT_OPEN, &value);
+	int r = query_int(s, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &whole);
 
-	if (r)
-		return r == -ENOENT ? 0 : r;
-	free(value);
-	r = query_int(s, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &whole);
 	return !r && !whole ? -EUCLEAN : r;
 }
 
-static int open_all(struct store *s, const char *folder, struct error *err)
+static int open_locked(struct store *s, int folder_fd, const char *folder)
+{
+	int r = make_private(folder_fd);
+
+	if (!r)
+		r = store_open_database(s, folder, STORE_DATABASE);
+	if (!r)
+		r = check(s);
+	if (!r)
+		r = store_migrate(s);
+	return r ? r : store_prepare(s);
+}
+
+/* Its log must stay what it is: the evidence is in it. */
+static void let_be(struct store *s)
+{
+	if (s->db)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	store_close_database(s);
+}
+
+static int open_all(struct store *s, const char *folder, char **aside, struct error *err)
 {
 	int folder_fd = folder_make(folder, 0700);
 	int r;
@@ -244,19 +250,14 @@ static int open_all(struct store *s, const char *folder, struct error *err)
 	r = take_lock(s, folder_fd, folder, err);
 	if (r)
 		goto out;
-	r = make_private(folder_fd);
-	if (!r)
-		r = open_database(s, folder);
-	if (r) {
-		say(err, r, folder);
-		goto out;
+	r = open_locked(s, folder_fd, folder);
+	if (r == -EUCLEAN) {
+		let_be(s);
+		if (aside)
+			r = store_set_aside(folder_fd, aside);
+		if (!r)
+			r = open_locked(s, folder_fd, folder);
 	}
-	r = migrate(s, folder, err);
-	if (r)
-		goto out;
-	r = check_if_unclean(s);
-	if (!r)
-		r = put_open(s, "1");
 	if (r)
 		say(err, r, folder);
 out:
@@ -266,9 +267,7 @@ out:
 
 static void release(struct store *s)
 {
-	for (size_t i = 0; i < STORE_STATEMENTS; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close(s->db);
+	store_close_database(s);
 	if (s->lock_fd >= 0) {
 		/* A child that was forked meanwhile may still hold the same descriptor. */
 		flock(s->lock_fd, LOCK_UN);
@@ -277,7 +276,7 @@ static void release(struct store *s)
 	free(s);
 }
 
-int store_open(struct store **out, const char *folder, struct error *err)
+static int open_store(struct store **out, const char *folder, char **aside, struct error *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	int r;
@@ -285,7 +284,7 @@ int store_open(struct store **out, const char *folder, struct error *err)
 	if (!s)
 		return -ENOMEM;
 	s->lock_fd = -1;
-	r = open_all(s, folder, err);
+	r = open_all(s, folder, aside, err);
 	if (r)
 		release(s);
 	else
@@ -293,12 +292,21 @@ int store_open(struct store **out, const char *folder, struct error *err)
 	return r;
 }
 
+int store_open(struct store **out, const char *folder, struct error *err)
+{
+	return open_store(out, folder, NULL, err);
+}
+
+int store_open_mended(struct store **out, const char *folder, char **aside, struct error *err)
+{
+	*aside = NULL;
+	return open_store(out, folder, aside, err);
+}
+
 void store_close(struct store *s)
 {
 	if (!s)
 		return;
 	store_rollback(s);
-	/* If this fails, the next one to open checks the database, and finds it whole. */
-	put_open(s, NULL);
 	release(s);
 }

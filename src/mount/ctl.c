@@ -23,7 +23,8 @@ const char ctl_help[] =
 	"#   cancel ID       cancel an unfinished request, here and at the service\n"
 	"#   cancel all\n"
 	"#   pause           send no more requests; what runs goes on\n"
-	"#   resume\n";
+	"#   resume          send again; if nothing is paused and today's budget is used up,\n"
+	"#                   lift the budget for the rest of today\n";
 
 static int do_retry(struct fs *fs, const char *id)
 {
@@ -95,6 +96,14 @@ static bool is_blank(const char *line)
 	return line[strspn(line, " \t\r")] == '\0' || *line == '#';
 }
 
+static void trim_end(char *line)
+{
+	size_t size = strlen(line);
+
+	while (size && strchr(" \t\r", line[size - 1]))
+		line[--size] = '\0';
+}
+
 static int each_line(struct fs *fs, const char *text, size_t size, bool run)
 {
 	char *copy = strndup(text, size), *rest = copy, *line, *id;
@@ -104,7 +113,7 @@ static int each_line(struct fs *fs, const char *text, size_t size, bool run)
 	while (r == 0 && (line = strsep(&rest, "\n"))) {
 		if (is_blank(line))
 			continue;
-		line[strcspn(line, "\r")] = '\0';
+		trim_end(line);
 		line += strspn(line, " \t");
 		command = understand(line, &id);
 		if (!command)

@@ -152,13 +152,24 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		fs_reply_attr(req, node);
 }
 
+bool fs_is_stranger(fuse_req_t req)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid != 0 && uid != fs_of(req)->uid;
+}
+
 bool fs_may(fuse_req_t req, const struct node *node, int mask)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct reqfile *file = node->data;
 	unsigned bits = shown_mode(fs_of(req), node) >> (ctx->uid == fs_of(req)->uid   ? 6
 							 : ctx->gid == fs_of(req)->gid ? 3
 										       : 0);
 
+	/* A token may be what is written next. */
+	if (node->kind == NODE_REQUEST && file->writers && fs_is_stranger(req))
+		return false;
 	if (ctx->uid == 0)
 		return !(mask & X_OK) || node->kind == NODE_FOLDER || (node->mode & 0111);
 	return (bits & mask & 7) == (unsigned)mask;
@@ -226,6 +237,8 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.setattr = fs_setattr,
 	.access = fs_access,
 	.mknod = fs_mknod,
+	.symlink = fs_symlink,
+	.link = fs_link,
 	.mkdir = fs_mkdir,
 	.unlink = fs_unlink,
 	.rmdir = fs_rmdir,
@@ -342,6 +355,7 @@ void fs_let_go(struct fs *fs)
 {
 	fs->closing = true;
 	waiters_let_go(fs->waiters, -ECANCELED);
+	images_poll_let_go(fs);
 }
 
 void fs_free(struct fs *fs)

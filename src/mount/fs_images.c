@@ -212,19 +212,29 @@ void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct f
 	fuse_reply_poll(req, poll_events(h));
 }
 
+static void poll_wake(struct handle *h)
+{
+	list_remove(&h->in_polled);
+	/* This only wakes who polls; it takes no lock that a request of ours could hold. */
+	fuse_lowlevel_notify_poll(h->poll);
+	fuse_pollhandle_destroy(h->poll);
+	h->poll = NULL;
+}
+
 void images_poll_changed(struct fs *fs, const struct job *job)
 {
 	list_each_safe (p, tmp, &fs->polled) {
 		struct handle *h = list_entry(p, struct handle, in_polled);
 
-		if (h->node->data != job)
-			continue;
-		list_remove(p);
-		/* This only wakes who polls; it takes no lock that a request of ours could hold. */
-		fuse_lowlevel_notify_poll(h->poll);
-		fuse_pollhandle_destroy(h->poll);
-		h->poll = NULL;
+		if (h->node->data == job)
+			poll_wake(h);
 	}
+}
+
+void images_poll_let_go(struct fs *fs)
+{
+	list_each_safe (p, tmp, &fs->polled)
+		poll_wake(list_entry(p, struct handle, in_polled));
 }
 
 /* --- names --- */
@@ -259,16 +269,35 @@ int images_unlink(struct fs *fs, struct node *folder, const char *name)
 }
 
 /* Folders of images/ come with their pictures; what is empty may go. */
-int images_rmdir(struct node *folder, const char *name)
+/* Names that readdir does not show must not keep rm -r from its end; what still comes does. */
+static int dismiss_unlisted(struct fs *fs, struct node *folder)
+{
+	int r = 0;
+
+	list_each (p, &folder->order) {
+		const struct entry *entry = list_entry(p, struct entry, in_folder);
+
+		if (entry->listed || !entry->node->data || job_pending(entry->node->data))
+			return -ENOTEMPTY;
+	}
+	list_each_safe (p, tmp, &folder->order)
+		if (r == 0)
+			r = engine_dismiss(fs->on.engine,
+					   list_entry(p, struct entry, in_folder)->node->data);
+	return r < 0 || list_empty(&folder->order) ? r : -ENOTEMPTY;
+}
+
+int images_rmdir(struct fs *fs, struct node *folder, const char *name)
 {
 	struct entry *entry = tree_entry(folder, name);
+	int r;
 
 	if (!entry)
 		return -ENOENT;
 	if (entry->node->kind != NODE_FOLDER)
 		return -ENOTDIR;
-	if (map_count(entry->node->names))
-		return -ENOTEMPTY;
-	tree_unlink(entry);
-	return 0;
+	r = dismiss_unlisted(fs, entry->node);
+	if (r == 0)
+		tree_unlink(entry);
+	return r;
 }

@@ -33,6 +33,7 @@ struct handle {
 	enum handle_kind kind;
 	struct node *node; /* pinned */
 	bool writes;
+	bool strange;              /* HANDLE_REQUEST: a stranger's */
 	struct buf text;           /* HANDLE_TEXT: as it was when opened */
 	struct picture_file *file; /* HANDLE_PICTURE: NULL until it is ready */
 	struct snapshot *rows;     /* HANDLE_FOLDER */
@@ -67,6 +68,8 @@ void fs_reply(fuse_req_t req, int r);
 void fs_reply_durable(fuse_req_t req);
 /* May this caller do so, by the owner's bits? mask as access(2). */
 bool fs_may(fuse_req_t req, const struct node *node, int mask);
+/* Neither the mount's owner nor root. */
+bool fs_is_stranger(fuse_req_t req);
 bool fs_wants_write(const struct fuse_file_info *fi);
 void fs_reply_text(fuse_req_t req, const struct buf *text, size_t size, off_t off);
 
@@ -95,6 +98,8 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name);
+void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
@@ -109,9 +114,11 @@ void images_close(struct fs *fs, struct handle *h);
 /* <predictionID>.png at the top of images/, or NULL. */
 struct node *images_by_prediction(struct fs *fs, const struct node *folder, const char *name);
 int images_unlink(struct fs *fs, struct node *folder, const char *name);
-int images_rmdir(struct node *folder, const char *name);
+int images_rmdir(struct fs *fs, struct node *folder, const char *name);
 void images_finish(fuse_req_t req, void *payload, int r, void *data);
 void images_poll_changed(struct fs *fs, const struct job *job);
+/* Wake all who poll; their handles at the kernel must not be used after the session. */
+void images_poll_let_go(struct fs *fs);
 void fs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph);
 /* fs_xattr.c */
 void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,

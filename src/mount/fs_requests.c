@@ -2,8 +2,8 @@
  * requests/ as the kernel asks for it, and what creating, renaming and removing mean in the other
  * areas.
  *
- * Happy path: decode, call the inbox, reply. FLUSH, fsync and rename are answered when what they
- * did is on disk.
+ * Happy path: decode, call the inbox, reply. FLUSH, fsync, mkdir and rename are answered when what
+ * they did is on disk.
  *
  * Failures: outside of requests/ nothing can be created (EPERM); removing there has its own meaning
  * (fs_images.c).
@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,8 @@ void requests_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 		return;
 	}
 	h->writes = fs_wants_write(fi);
+	h->strange = fs_is_stranger(req);
+	fi->direct_io = h->strange; /* each of its reads is asked for */
 	if (h->writes)
 		inbox_open_writer(fs->on.inbox, node);
 	if (fi->flags & O_TRUNC)
@@ -56,7 +59,12 @@ void requests_read(fuse_req_t req, struct handle *h, size_t size, off_t off)
 {
 	const struct reqfile *file = h->node->data;
 
-	fs_reply_text(req, &file->text, size, off);
+	/* Opened before there was a token in it. */
+	if (h->strange && request_may_hold_secret(fs_of(req)->on.rules, buf_text(&file->text),
+						  file->text.size))
+		fs_reply(req, -EACCES);
+	else
+		fs_reply_text(req, &file->text, size, off);
 }
 
 void requests_write(fuse_req_t req, struct handle *h, const char *bytes, size_t size, off_t off)
@@ -137,18 +145,49 @@ void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 		fs_reply_entry(req, node);
 }
 
+/* A folder that waits for the disk. */
+struct made {
+	fuse_req_t req;
+	struct node *node;
+};
+
+static void reply_made(int r, void *data)
+{
+	struct made *made = data;
+	struct entry *home = made->node->home;
+
+	if (r == 0) {
+		fs_reply_entry(made->req, made->node);
+	} else {
+		if (home)
+			inbox_rmdir(fs_of(made->req)->on.inbox, home->folder, home->name);
+		fs_reply(made->req, r);
+	}
+	node_unpin(made->node);
+	free(made);
+}
+
 void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct node *folder = requests_folder(req, parent), *node;
+	struct fs *fs = fs_of(req);
+	struct made *made;
 	int r;
 
 	if (!folder)
 		return;
-	r = inbox_mkdir(fs_of(req)->on.inbox, folder, name, mode & 07777, &node);
-	if (r < 0)
+	r = inbox_mkdir(fs->on.inbox, folder, name, mode & 07777, &node);
+	made = r == 0 ? malloc(sizeof(*made)) : NULL;
+	if (made)
+		*made = (struct made){ req, node };
+	if (r == 0)
+		r = made ? ledger_after(fs->on.ledger, reply_made, made) : -ENOMEM;
+	if (r < 0) {
+		free(made);
 		fs_reply(req, r);
-	else
-		fs_reply_entry(req, node);
+		return;
+	}
+	node_pin(node);
 }
 
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -183,6 +222,23 @@ void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 		fs_reply_durable(req);
 }
 
+/* A link would be a second name for one request, or a way out of the folder. */
+void fs_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+	(void)link;
+	(void)parent;
+	(void)name;
+	fs_reply(req, -EPERM);
+}
+
+void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino;
+	(void)parent;
+	(void)name;
+	fs_reply(req, -EPERM);
+}
+
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
@@ -211,7 +267,7 @@ void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 			    ? inbox_rmdir(fs_of(req)->on.inbox, folder, name)
 			    : -EACCES;
 	else if (folder->area == AREA_IMAGES)
-		r = images_rmdir(folder, name);
+		r = images_rmdir(fs_of(req), folder, name);
 	fs_reply(req, r);
 }
 

@@ -24,7 +24,8 @@ static const char readme[] =
 	"%3$s"
 	"\n"
 	"requests/  Write prompts here: plain text, or JSON with the model's fields:\n"
-	"             echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", \"seed\": 7}' \\\n"
+	"             echo '{\"prompt\": \"a red fox\", \"aspect_ratio\": \"1:1\", "
+	"\"seed\": 7}' \\\n"
 	"                 > requests/fox.json\n"
 	"           Subfolders are allowed (mkdir first). Empty files and the temporary\n"
 	"           files of editors are never sent. Writing a name again asks for a new\n"
@@ -78,6 +79,15 @@ static const struct page page_readme = { "README.txt", render_readme };
 static const struct page page_stats = { "stats.json", render_stats };
 static const struct page page_config = { "config.ini", render_config };
 
+static int status_text(const struct fs *fs, const struct job *job, struct buf *out)
+{
+	struct error why;
+	bool waits = engine_waits_for(fs->on.engine, job, &why);
+
+	return report_status(job, engine_queue_position(fs->on.engine, job), waits ? &why : NULL,
+			     fs->on.rules, library_path(fs->on.library), out);
+}
+
 int page_text(struct fs *fs, const struct node *node, struct buf *out)
 {
 	const struct page *page = node->data;
@@ -91,8 +101,7 @@ int page_text(struct fs *fs, const struct node *node, struct buf *out)
 		return page->render(fs, out);
 	if (node->kind == NODE_REASON)
 		return report_reason(job, out);
-	return report_status(job, engine_queue_position(fs->on.engine, job), fs->on.rules,
-			     library_path(fs->on.library), out);
+	return status_text(fs, job, out);
 }
 
 static int plant_text(struct node *folder, enum node_kind kind, unsigned mode, const char *name,

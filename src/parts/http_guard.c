@@ -275,6 +275,11 @@ bool http_target_is_local(const struct http_target *t)
 
 bool http_target_is_private(const struct http_target *t)
 {
+	struct in_addr loose;
+
+	/* curl leaves "0x7f.1." as it is; whoever resolves it may not. */
+	if (inet_aton(t->host, &loose) && !v4_is_public((const void *)&loose))
+		return true;
 	return is_local_name(t->host) || (is_literal(t->host) && !http_literal_is_public(t->host));
 }
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "core/engine_internal.h"
+#include "oom.h"
 #include "pimagefs/log.h"
 #include "samples.h"
 
@@ -32,6 +33,7 @@ static void quicken(struct settings *s)
 	s->limits.creates_per_minute = 1000;
 	s->limits.concurrent = 10;
 	s->limits.queue = 100;
+	s->limits.files = 10000;
 	s->limits.min_free_bytes = 0;
 	s->poll.first_ms = s->poll.min_ms = s->poll.max_ms = 1;
 	s->poll.deadline_s = 600;
@@ -90,7 +92,7 @@ static struct node *plant(struct core *c, enum node_area area, const char *name)
 	return node;
 }
 
-void core_open(struct core *c)
+void core_build(struct core *c)
 {
 	struct engine_ground ground = {
 		.loop = &c->loop,
@@ -118,9 +120,13 @@ void core_open(struct core *c)
 	ground.ledger = c->ledger;
 	ground.library = c->library;
 	assert_int_equal(engine_new(&c->engine, &ground), 0);
-	assert_int_equal(inbox_new(&c->inbox, c->requests, c->settings, c->rules, c->engine,
-				   c->ledger),
-			 0);
+	assert_int_equal(
+		inbox_new(&c->inbox, c->requests, c->settings, c->rules, c->engine, c->ledger), 0);
+}
+
+void core_open(struct core *c)
+{
+	core_build(c);
 	assert_int_equal(engine_load(c->engine, c->store), 0);
 	assert_int_equal(inbox_load(c->inbox, c->store), 0);
 }
@@ -160,8 +166,8 @@ void core_crash(struct core *c)
 	snprintf(command, sizeof(command), "cp -r '%s/state' '%s/left'", c->folder, c->folder);
 	assert_int_equal(system(command), 0);
 	core_close(c);
-	snprintf(command, sizeof(command), "rm -r '%s/state' && mv '%s/left' '%s/state'",
-		 c->folder, c->folder, c->folder);
+	snprintf(command, sizeof(command), "rm -r '%s/state' && mv '%s/left' '%s/state'", c->folder,
+		 c->folder, c->folder);
 	assert_int_equal(system(command), 0);
 	core_open(c);
 	core_start(c);
@@ -372,7 +378,9 @@ static struct node *folder_of(struct core *c, const char *path, const char **nam
 	*name = slash ? slash + 1 : path;
 	if (slash) {
 		snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+		oom_pause();
 		assert_int_equal(tree_walk(c->requests, above, false, 0, &folder), 0);
+		oom_resume();
 	}
 	return folder;
 }

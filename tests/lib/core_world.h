@@ -37,6 +37,8 @@ struct core {
 int core_make(void **state);
 int core_drop(void **state);
 
+/* Everything, but nothing loaded yet. */
+void core_build(struct core *c);
 void core_open(struct core *c);
 void core_start(struct core *c);
 /* As the program ends: drained, last commit. */

@@ -129,6 +129,9 @@ struct job *full_job(void)
 	job->polls = 4000000000u;
 	job->predict_time_s = 2.125;
 	job->cost_usd = 0;
+	job->unanswered = 2;
+	job->unanswered_ms = 1500;
+	assert_int_equal(job_set_text(&job->reused_from, "pred-0"), 0);
 	job->picture = (struct picture){ PICTURE_JPEG, 1440, 256 };
 	job->picture_bytes = INT64_C(5000000000);
 	memset(job->sha256, 'a', DIGEST_HEX - 1);

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 # A module's header lives in include/pimagefs, its source in src/FOLDER; these have no source of
 # their own name.
 homes='list base
+salvage edge
 demo demo'
 
 # Which sources and headers may include a third-party header: a pattern on FOLDER/NAME.

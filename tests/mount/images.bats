@@ -425,3 +425,16 @@ whole() {
 	remount
 	cmp "$T/wanted" "$M/images/fox.png"
 }
+
+@test "rm -r of a folder whose pictures were cancelled" {
+	stub_start
+	held_predictions
+	mount_up
+	mkdir "$M/requests/cats"
+	ask cats/tabby "a cat"
+	stub_wait create 1 "a cat"
+	rm "$M/requests/cats/tabby"
+	equal "$(ls -A "$M/images/cats")" ""
+	rmdir "$M/images/cats"
+	refute test -e "$M/images/cats"
+}

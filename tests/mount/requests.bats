@@ -372,3 +372,46 @@ load ../lib/mount
 	refute getfattr --only-values -n user.note "$M/requests/fox"
 	asked "a fox"
 }
+
+# with_open NAME STATEMENTS: Python, with m, the mountpoint, and fd, the open request.
+with_open() {
+	timeout "$LIMIT" "$PYTHON" -c "import os
+m = '$M'
+fd = os.open(m + '/requests/$1', os.O_CREAT | os.O_RDWR)
+$2
+os.close(fd)"
+}
+
+@test "a request that is renamed while it is open has the picture of its new name" {
+	mount_up
+	with_open old 'os.write(fd, b"a fox"); os.rename(m + "/requests/old", m + "/requests/new")'
+	got new "a fox"
+	refute test -e "$M/images/old.png"
+	refute test -e "$M/status/old.json"
+}
+
+@test "a flushed text that is taken back before the release is cancelled, not pending for ever" {
+	mount_up
+	with_open fox 'os.write(fd, b"a fox"); os.close(os.dup(fd)); os.ftruncate(fd, 0)'
+	wait_state fox cancelled
+	open_says fox ECANCELED
+	asked
+}
+
+@test "what happens to an open file without a name leaves nothing in the store" {
+	mount_up
+	for name in .a .b; do
+		with_open $name "os.write(fd, b'abc'); os.unlink(m + '/requests/$name'); os.ftruncate(fd, 1); os.fsync(fd)"
+	done
+	remount
+	equal "$(ls -A "$M/requests")" ""
+}
+
+@test "an empty file that is renamed takes nobody's picture away" {
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	touch "$M/requests/new"
+	mv "$M/requests/new" "$M/requests/fox"
+	got fox "a fox"
+}

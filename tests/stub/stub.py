@@ -10,7 +10,7 @@ that an answer can be cut, stalled, dripped or left out.
 Without a script every create is accepted and every prediction is done after --duration-ms (default 0);
 its picture is a PNG of noise that depends on its id. A wrong or missing key gets 401.
 
-SIGUSR1 takes the service off the network: both ports are closed, all connections are reset, and FILE goes.
+SIGUSR1 takes the service off the network: both ports are closed, all connections are cut, and FILE goes.
 SIGUSR2 brings it back on the same ports, with all that it knows; FILE is there again when that is done.
 
 Control (on the API's port; nothing here is counted or logged):
@@ -408,7 +408,7 @@ async def serve(stub, reader, writer, at_cdn):
     stub.writers.add(writer)
     try:
         await converse(stub, reader, writer, at_cdn)
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, ValueError):
         pass
     finally:
         stub.writers.discard(writer)

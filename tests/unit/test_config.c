@@ -103,6 +103,8 @@ static void built_in_values(void **state)
 	assert_int_equal(s->limits.window_s, 60);
 	assert_int_equal(s->limits.concurrent, 10);
 	assert_int_equal(s->limits.queue, 10000);
+	assert_int_equal(s->limits.daily_images, 0);
+	assert_true(s->limits.daily_cost == 0 && s->limits.cost_per_image == 0);
 	assert_int_equal(s->limits.max_image_bytes, 67108864);
 	assert_int_equal(s->limits.max_request_bytes, 262144);
 	assert_int_equal(s->limits.min_free_bytes, 16777216);
@@ -110,6 +112,8 @@ static void built_in_values(void **state)
 	assert_int_equal(s->poll.min_ms, 200);
 	assert_int_equal(s->poll.max_ms, 5000);
 	assert_int_equal(s->poll.deadline_s, 600);
+	assert_int_equal(s->poll.deadline_counts, CONFIG_DEADLINE_REACHABLE);
+	assert_int_equal(s->requests.reuse, CONFIG_REUSE_OFF);
 	assert_int_equal(s->requests.n_ignore, 9);
 	assert_string_equal(s->requests.ignore[0], ".*");
 	assert_string_equal(s->requests.ignore[8], "#*#");
@@ -167,6 +171,30 @@ static void every_type_is_read(void **state)
 	assert_int_equal(s->limits.queue, 7);
 	assert_string_equal(s->file, scratch_path(folder, "x.ini"));
 	settings_free(s);
+}
+
+static void amounts_are_written_as_they_are_read(void **state)
+{
+	static const char *const amounts[] = { "0",  "0.000000001",      "0.1",    "2.5",
+					       "20", "999999.999999999", "1000000" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(amounts) / sizeof(*amounts); i++) {
+		char text[100], line[100];
+		struct buf out = BUF_INIT;
+		struct settings *s;
+
+		snprintf(text, sizeof(text), "[limits]\ndaily_cost = %s\n", amounts[i]);
+		setenv("EACHLABS_API_KEY", "env-key", 1);
+		s = loaded(ini(text), NULL);
+		assert_true(s->limits.daily_cost == strtod(amounts[i], NULL));
+		assert_int_equal(settings_write(s, &out), 0);
+		snprintf(line, sizeof(line), "\ndaily_cost = %s\n", amounts[i]);
+		if (!strstr(buf_text(&out), line))
+			fail_msg("%s is not in %s", line, buf_text(&out));
+		buf_release(&out);
+		settings_free(s);
+	}
 }
 
 static void an_option_wins_over_the_file(void **state)
@@ -231,9 +259,22 @@ static const struct bad wrong_lines[] = {
 	{ "[limits]\n\nconcurent = 1\n",
 	  "/x.ini:3: there is no setting limits.concurent; did you mean limits.concurrent?",
 	  -EINVAL },
-	{ "[limits]\ndaily_images = 1\n", "there is no setting limits.daily_images", -EINVAL },
+	{ "[limits]\nweekly_money = 1\n", "there is no setting limits.weekly_money", -EINVAL },
+	{ "[limits]\ndaily_image = 1\n", "did you mean limits.daily_images", -EINVAL },
+	{ "[limits]\ndaily_images = 0.5\n", "from 0 to 1000000 creates", -EINVAL },
+	{ "[limits]\ndaily_cost = -1\n", "a number from 0 to 1000000 USD", -EINVAL },
+	{ "[limits]\ndaily_cost = 1,50\n", "\"1,50\" is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = 1e3\n", "\"1e3\" is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = inf\n", "\"inf\" is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = .5\n", "\".5\" is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = 5.\n", "\"5.\" is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = 1000000.000000001\n", "is not allowed", -EINVAL },
+	{ "[limits]\ndaily_cost = 0.0000000001\n", "9 digits behind the point", -EINVAL },
+	{ "[limits]\ncost_per_image = 1001\n", "from 0 to 1000 USD", -EINVAL },
+	{ "[poll]\ndeadline_counts = never\n", "use one of reachable, always", -EINVAL },
 	{ "[requests]\noptions = yes\n", "there is no setting requests.options", -EINVAL },
-	{ "[requests]\nreuse = yes\n", "there is no setting requests.reuse", -EINVAL },
+	{ "[requests]\nreuse = yes\n", "use one of off, same-seed", -EINVAL },
+	{ "[requests]\nreuse = same_seed\n", "Did you mean \"same-seed\"?", -EINVAL },
 	{ "[images]\norigin_url = yes\n", "there is no setting images.origin_url", -EINVAL },
 	{ "[api]\nconcurrent = 1\n", "did you mean limits.concurrent?", -EINVAL },
 	{ "queue = 1\n", ":1: \"queue\" stands before any [section]", -EINVAL },
@@ -711,6 +752,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(built_in_values),
 		test(every_type_is_read),
+		test(amounts_are_written_as_they_are_read),
 		test(an_option_wins_over_the_file),
 		test(defaults_keep_their_lines),
 		test(what_is_wrong_is_said_with_its_line),

@@ -228,12 +228,37 @@ static void test_targets(void **state)
 	}
 }
 
+static void test_private_targets(void **state)
+{
+	static const char *const yes[] = { "http://127.0.0.1/", "http://0x7f.1/", "http://127.1./",
+					   "http://0x7f./",     "http://0300.0250.1.1./",
+					   "http://10.0.0.1/",  "http://a.localhost/",
+					   "http://[fe80::1]/", "http://[::ffff:10.0.0.1]/" };
+	static const char *const no[] = { "http://example.org/", "http://8.8.8.8/", "http://8.8./",
+					  "http://[2a00::1]/", "http://127.0.0.1.example.org/" };
+	struct http_target t;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(yes) + COUNT(no); i++) {
+		bool private = i < COUNT(yes);
+		const char *url = private ? yes[i] : no[i - COUNT(yes)];
+
+		assert_int_equal(http_target_parse(&t, url), 0);
+		if (http_target_is_private(&t) != private)
+			fail_msg("%s", url);
+		http_target_release(&t);
+	}
+	/* What only some resolvers take for this machine is no reason to trust it with a key. */
+	assert_false(http_is_loopback("http://0x7f.1./"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_retry_after),          cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_encode_out_of_memory), cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_public_addresses),     cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_private_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,7 +172,7 @@ static void units_and_ranges_stand_above(void **state)
 		char range[100] = "";
 
 		assert_non_null(line);
-		if (key->type == CONFIG_INTEGER)
+		if (key->type == CONFIG_INTEGER || key->type == CONFIG_REAL)
 			snprintf(range, sizeof(range), "Unit: %s, %lld to %lld.", key->unit,
 				 (long long)key->min, (long long)key->max);
 		else if (*key->unit)

@@ -32,7 +32,7 @@ static json_t *status_of(void **state, const struct job *job, unsigned position)
 	struct buf b = BUF_INIT;
 	json_t *o;
 
-	assert_int_equal(report_status(job, position, *state, "/pictures", &b), 0);
+	assert_int_equal(report_status(job, position, NULL, *state, "/pictures", &b), 0);
 	assert_int_equal(b.data[b.size - 1], '\n');
 	o = json_loads(b.data, 0, NULL);
 	assert_non_null(o);
@@ -82,9 +82,9 @@ static void test_all_that_is_known(void **state)
 static void test_absent_means_unknown(void **state)
 {
 	static const char *const absent[] = {
-		"prompt",       "request",      "seed",           "prediction_id", "submitted_at",
-		"completed_at", "predict_time", "queue_position", "cost",          "image",
-		"error",
+		"prompt",       "request",      "seed",         "prediction_id",
+		"submitted_at", "completed_at", "predict_time", "queue_position",
+		"cost",         "image",        "error",
 	};
 	struct job *job = new_job(1, "fox");
 	json_t *o = status_of(state, job, 0);
@@ -126,9 +126,9 @@ static void test_no_secrets(void **state)
 	struct job *job = full_job();
 	struct buf b = BUF_INIT;
 
-	assert_int_equal(job_set_text(&job->input, "{\"prompt\":\"x\",\"hf_api_token\":\"hf_S3cret\"}"),
-			 0);
-	assert_int_equal(report_status(job, 0, *state, "/pictures", &b), 0);
+	assert_int_equal(
+		job_set_text(&job->input, "{\"prompt\":\"x\",\"hf_api_token\":\"hf_S3cret\"}"), 0);
+	assert_int_equal(report_status(job, 0, NULL, *state, "/pictures", &b), 0);
 	assert_non_null(strstr(b.data, "***"));
 	assert_null(strstr(b.data, "hf_S3cret"));
 	assert_null(strstr(b.data, "cdn.example")); /* the link is public to who knows it */
@@ -188,7 +188,7 @@ static void test_out_of_memory(void **state)
 		int r, q;
 
 		oom_fail_after(n);
-		r = report_status(job, 1, *state, "/pictures", &b);
+		r = report_status(job, 1, NULL, *state, "/pictures", &b);
 		q = report_reason(job, &b);
 		failed = oom_off();
 		assert_int_equal(q, failed ? -ENOMEM : 0);

@@ -303,6 +303,21 @@ static void no_message_shows_a_secret(void **state)
 	}
 }
 
+static void a_text_with_a_token_is_known(void **state)
+{
+	static const char *const yes[] = { "{\"prompt\":\"a\",\"hf_api_token\":\"x\"}",
+					   "hf_api_token", "{\"hf_api_tok\\u0065n\":\"x\"}",
+					   "\\u00fc \\u00e4 \\u0068f_api_token" };
+	static const char *const no[] = { "", "a fox", "{\"prompt\":\"f\\u00fcchse \\u72d0\"}",
+					  "hf_api_toke", "\\u00", "\\u000a" };
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		assert_true(request_may_hold_secret(*state, yes[i], strlen(yes[i])));
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		assert_false(request_may_hold_secret(*state, no[i], strlen(no[i])));
+	assert_false(request_may_hold_secret(*state, NULL, 0));
+}
+
 static void the_token_is_masked_for_show(void **state)
 {
 	json_t *shown = request_masked(
@@ -654,6 +669,7 @@ int main(void)
 		cmocka_unit_test(depth_is_limited),
 		cmocka_unit_test(json_is_known_by_name_or_first_character),
 		cmocka_unit_test(no_message_shows_a_secret),
+		cmocka_unit_test(a_text_with_a_token_is_known),
 		cmocka_unit_test(the_token_is_masked_for_show),
 		cmocka_unit_test(the_seed_is_asked_for_once),
 		cmocka_unit_test(defaults_are_merged),

@@ -38,6 +38,9 @@ static void assert_same_course(const struct job *a, const struct job *b)
 	assert_int_equal(a->attempts, b->attempts);
 	assert_int_equal(a->polls, b->polls);
 	assert_true(a->predict_time_s == b->predict_time_s && a->cost_usd == b->cost_usd);
+	assert_int_equal(a->unanswered, b->unanswered);
+	assert_int_equal(a->unanswered_ms, b->unanswered_ms);
+	assert_string_equal(a->reused_from, b->reused_from);
 	assert_string_equal(a->picture_path, b->picture_path);
 	assert_memory_equal(&a->picture, &b->picture, sizeof(a->picture));
 	assert_int_equal(a->picture_bytes, b->picture_bytes);

@@ -153,7 +153,8 @@ static const char loose_tables[] =
 	" prediction_over, prompt, input, seed, prediction_id, link, created_ms, submitted_ms,"
 	" completed_ms, attempts, polls, predict_time_s, cost_usd, picture_path, picture_mime,"
 	" picture_width, picture_height, picture_bytes, sha256, error_class, error_http_status,"
-	" error_message, error_details, error_request_id, error_hint);"
+	" error_message, error_details, error_request_id, error_hint, unanswered,"
+	" unanswered_ms, reused_from);"
 	"CREATE TABLE file (number INTEGER PRIMARY KEY, path, mode, mtime_ns, text, xattrs, job,"
 	" unsent);"
 	"CREATE TABLE folder (path, mode, mtime_ns);"
@@ -222,7 +223,8 @@ static void job_columns_without_sense(void **state)
 	       "INSERT INTO job VALUES (1, 'first', 'fox', 'failed', 'x', X'00', 2.5,"
 	       " CAST(X'ff' AS TEXT), X'7b7d', 'seed', 12, 'a' || CHAR(0) || 'b', -5, 'x', 1e300,"
 	       " -1, 99999999999, 'fast', -3, 5, 'text/html', -1, 99999999999, 'many', 'abc',"
-	       " 'service', 'five', NULL, 7, CAST(X'80' AS TEXT), 'hint');"
+	       " 'service', 'five', NULL, 7, CAST(X'80' AS TEXT), 'hint',"
+	       " 1e99, -4, X'70');"
 	       "INSERT INTO job (number, id, state, error_class) VALUES (2, 'b', 'held', 'odd')");
 	DO(p, store_delete_job(p->s, 2));
 	job = place_load_job(p);
@@ -233,6 +235,7 @@ static void job_columns_without_sense(void **state)
 	assert_true(!job->picture_path && job->picture.kind == PICTURE_NONE);
 	assert_true(job->picture.width == 0 && job->picture.height == UINT32_MAX);
 	assert_string_equal(job->sha256, "");
+	assert_true(job->unanswered == 1000000 && job->unanswered_ms == 0 && !job->reused_from);
 	assert_int_equal(job->error->class, ERROR_SERVICE);
 	assert_string_equal(job->error->message, "");
 	assert_string_equal(job->error->hint, "hint");

@@ -353,7 +353,7 @@ static void test_free_with_everything_referenced(void **state)
 	node_lookup(node);
 	node_lookup(cats);
 	node_pin(cats);
-	make(t, NODE_PICTURE);                      /* never named, pinned */
+	make(t, NODE_PICTURE);                         /* never named, pinned */
 	tree_unlink(tree_entry(tree_root(t), "cats")); /* a name gone, a folder still there */
 	gone.count = 0;
 	tree_free(t);

@@ -12,6 +12,7 @@
 
 #include "core_world.h"
 #include "oom.h"
+#include "pimagefs/log.h"
 
 struct world {
 	struct tree *tree;
@@ -37,7 +38,7 @@ static struct job *job_of(const char *id, enum job_state state)
 
 	assert_non_null(job);
 	job->state = state;
-	job->current = true;
+	job->current = job->filed = true;
 	assert_int_equal(job_set_text(&job->input, "{}"), 0);
 	return job;
 }
@@ -183,6 +184,12 @@ static void test_dismissed(void **state)
 	assert_in_state(w, JOB_FAILED, 0, 0);
 	w->job->dismissed = false;
 	assert_in_state(w, JOB_FAILED, 1, 2);
+
+	w->job->dismissed = true; /* and its request is removed too: nothing is left to see */
+	w->job->filed = false;
+	views_update(w->v, w->job);
+	assert_names(w, "fox", 0, 0, 0);
+	assert_in_state(w, JOB_QUEUED, 0, 0);
 }
 
 static void test_a_newer_job_takes_the_names(void **state)
@@ -235,6 +242,11 @@ static void test_new_id(void **state)
 	assert_names(w, "fox", 0, 0, 0);
 	assert_names(w, "cats/tabby", 2, 0, 2);
 	assert_ptr_equal(tree_entry(node->home->folder, "tabby.png")->node, node);
+	assert_int_equal(job_set_text(&w->job->id, "bear"), 0);
+	views_update(w->v, w->job);
+	assert_names(w, "bear", 2, 0, 2);
+	assert_null(tree_entry(w->images, "cats")); /* no empty folder stays behind */
+	assert_null(tree_entry(w->status, "cats"));
 }
 
 static void test_forget_while_open(void **state)
@@ -303,5 +315,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_out_of_memory, setup, teardown),
 	};
 
+	log_open("/dev/null", LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

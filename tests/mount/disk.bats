@@ -1,0 +1,420 @@
+#!/usr/bin/env bats
+# Disks that are full, read-only, failing or damaged: nothing is lost, nothing is asked for twice.
+
+load ../lib/mount
+
+teardown() {
+	local disk
+	for disk in "${DISKS[@]}"; do umount -l "$disk" || :; done
+	sandbox_remove
+}
+
+DISKS=()
+
+# small_disk FOLDER SIZE: a file system of its own there.
+small_disk() {
+	need_root
+	mkdir -p "$1"
+	mount -t tmpfs -o "size=$2,mode=700" tmpfs "$1" || skip "cannot mount a tmpfs"
+	DISKS+=("$1")
+}
+
+fill() {
+	head -c 64M /dev/zero >"$1/filler" 2>/dev/null || :
+	refute truncate_works "$1/more"
+}
+
+truncate_works() {
+	head -c 4096 /dev/zero 2>/dev/null >"$1"
+}
+
+# faulty_mount FOLDER [OPTION...]: calls below $T/FOLDER can be made to fail.
+faulty_mount() {
+	local folder=$1
+	shift
+	FAULTS=$(dirname "$PIMAGEFS")/mount/faults.so
+	[ -n "${PIMAGEFS_HELPERS:-}" ] && FAULTS=$PIMAGEFS_HELPERS/faults.so
+	[ -e "$FAULTS" ] || skip "needs $FAULTS: make helper-programs"
+	FAULTS_FOLDER=$(realpath "$T")/$folder FAULTS_CONTROL=$T/faults LD_PRELOAD=$FAULTS mount_up "$@"
+}
+
+# fault LINE...: from now on. mended: no more.
+fault() {
+	printf '%s\n' "$@" >"$T/faults.new"
+	mv "$T/faults.new" "$T/faults"
+}
+
+mended() {
+	rm "$T/faults"
+}
+
+has_failed() {
+	[ "$(stat -c %s "$T/faults.failed" 2>/dev/null || echo 0)" -ge "$1" ]
+}
+
+# written ID PROMPT: what open, write and close say.
+written() {
+	syscalls write "$M/requests/$1" 'O_WRONLY|O_CREAT|O_TRUNC' "$2"
+}
+
+kill_daemon() {
+	local pid
+	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
+	wait_for no_daemon
+}
+
+damage_header() {
+	dd if=/dev/urandom of="$T/state/pimagefs.db" bs=4096 count=1 conv=notrunc status=none
+}
+
+aside() {
+	find "$T/state" -name 'pimagefs.db.damaged-*' ! -name '*-wal' ! -name '*-shm'
+}
+
+# The state folder fails.
+
+state_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
+	local before
+	ask before "a first one"
+	got before "a first one"
+	ask .draft "a draft"
+	ask other "an other one"
+	got other "an other one"
+	before=$(stub_count create)
+	$2
+	equal "$(written cat "a cat")" "open=OK write=OK close=$1"
+	equal "$(cat "$M/requests/cat")" "a cat"
+	# From now on it is known.
+	equal "$(written owl "an owl")" "open=$1"
+	equal "$(errno_of mkdir "$M/requests/folder")" "$1"
+	equal "$(errno_of rename "$M/requests/.draft" "$M/requests/draft")" "$1"
+	equal "$(errno_of rename "$M/requests/other" "$M/requests/renamed")" "$1"
+	refute test -e "$M/requests/folder"
+	equal "$(cat "$M/requests/.draft" "$M/requests/other" | paste -sd,)" "a draft,an other one"
+	got before "a first one"
+	equal "$(stub_count create)" "$before"
+	$3
+	got cat "a cat"
+	wait_for mkdir "$M/requests/folder"
+	mv "$M/requests/.draft" "$M/requests/draft"
+	mv "$M/requests/other" "$M/requests/renamed"
+	got draft "a draft"
+	equal "$(stub_count create)" $((before + 2))
+	kill_daemon
+	mount_up
+	got cat "a cat"
+	got draft "a draft"
+	got renamed "an other one"
+	equal "$(cat "$M/requests/renamed")" "an other one"
+	test -d "$M/requests/folder"
+	equal "$(stub_count create)" $((before + 2))
+	refute grep -i 'left out\|damaged' "$T/log"
+}
+
+fill_state() { fill "$T/state"; }
+empty_state() { rm -f "$T/state/filler" "$T/state/more"; }
+
+@test "state folder full: ENOSPC where it can be seen, and nothing is lost" {
+	small_disk "$T/state" 1M
+	mount_up
+	state_fails ENOSPC fill_state empty_state
+}
+
+break_write() { fault "write EIO"; }
+break_fsync() { fault "fsync EIO"; }
+break_read_only() { fault "write EROFS" "open EROFS" "rename EROFS"; }
+
+@test "state folder: EIO of write" {
+	faulty_mount state
+	state_fails EIO break_write mended
+}
+
+@test "state folder: EIO of fsync" {
+	faulty_mount state
+	state_fails EIO break_fsync mended
+}
+
+@test "state folder read-only: EROFS" {
+	faulty_mount state
+	state_fails EROFS break_read_only mended
+}
+
+@test "state folder: a failed mkdir leaves nothing" {
+	faulty_mount state
+	fault "write EIO"
+	equal "$(errno_of mkdir "$M/requests/folder")" EIO
+	refute test -e "$M/requests/folder"
+	mended
+	wait_for mkdir "$M/requests/folder"
+}
+
+@test "state folder: a failed mv goes on when it can" {
+	faulty_mount state
+	ask .draft "a draft"
+	fault "write EIO"
+	equal "$(errno_of rename "$M/requests/.draft" "$M/requests/fox")" EIO
+	equal "$(cat "$M/requests/.draft" "$M/requests/fox" 2>/dev/null)" "a draft"
+	equal "$(stub_count create)" 0
+	mended
+	got fox "a draft"
+	remount
+	equal "$(cat "$M/requests/fox")" "a draft"
+	equal "$(stub_count create)" 1
+}
+
+@test "state folder: while it fails nothing is sent, and the window is not used up" {
+	stub_limits '{"creates":4,"window_ms":60000}'
+	faulty_mount state -o limits.creates_per_minute=4
+	echo pause >"$M/control/ctl"
+	ask fox "a fox"
+	ask owl "an owl"
+	fault "write EIO"
+	echo resume >"$M/control/ctl"
+	wait_for has_failed 4 # it is tried again each second
+	equal "$(stub_count create)" 0
+	mended
+	got fox "a fox"
+	got owl "an owl"
+	equal "$(stub_count create)" 2
+}
+
+
+@test "a running prediction survives a full state folder and kill -9" {
+	small_disk "$T/state" 1M
+	held_predictions
+	mount_up
+	ask fox "a fox"
+	wait_state fox processing
+	fill "$T/state"
+	stub_release
+	got fox "a fox"
+	kill_daemon
+	empty_state
+	mount_up
+	got fox "a fox"
+	equal "$(stub_count create)" 1
+}
+
+# The library fails.
+
+library_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
+	held_predictions
+	ask fox "a fox"
+	ask owl "an owl"
+	wait_state fox processing
+	wait_state owl processing
+	$2
+	stub_release
+	wait_for waits_for_disk fox
+	wait_for waits_for_disk owl
+	has_state fox downloading
+	matches "$(field fox .error.hint)" "room again"
+	equal "$(find "$T/library" -name '*.png' | wc -l)" 0
+	$3
+	got fox "a fox"
+	got owl "an owl"
+	equal "$(stub_count create)" 2
+	equal "$(find "$T/library" -name '*.png' | wc -l)" 2
+	equal "$(find "$T/library" -name '*.json' | wc -l)" 2
+	equal "$(find "$T/library/.tmp" -type f | wc -l)" 0
+}
+
+waits_for_disk() {
+	matches "$(field "$1" .error.message)" "cannot be written to the library" >/dev/null
+}
+
+fill_library() { fill "$T/library"; }
+empty_library() { rm -f "$T/library/filler" "$T/library/more"; }
+freeze_library() { mount -o remount,ro "$T/library"; }
+thaw_library() { mount -o remount,rw "$T/library"; }
+
+@test "library full: ENOSPC at open, running jobs wait for room" {
+	small_disk "$T/library" 1M
+	mount_up -o limits.min_free_bytes=64K
+	library_fails ENOSPC fill_library empty_library
+	fill_library
+	equal "$(written cat "a cat")" "open=ENOSPC"
+	rm "$T/library/filler" "$T/library/more"
+	equal "$(written cat "a cat")" "open=OK write=OK close=OK"
+}
+
+@test "library read-only: EROFS at open, running jobs wait" {
+	small_disk "$T/library" 4M
+	mount_up -o limits.min_free_bytes=64K
+	library_fails EROFS freeze_library thaw_library
+	freeze_library
+	equal "$(written cat "a cat")" "open=EROFS"
+	got fox "a fox"
+	thaw_library
+	equal "$(written cat "a cat")" "open=OK write=OK close=OK"
+	got cat "a cat"
+}
+
+break_rename() { fault "rename EIO"; }
+break_open() { fault "open EIO"; }
+
+@test "library: EIO of write" {
+	faulty_mount library
+	library_fails EIO break_write mended
+}
+
+@test "library: EIO of fsync" {
+	faulty_mount library
+	library_fails EIO break_fsync mended
+}
+
+@test "library: EIO of rename" {
+	faulty_mount library
+	library_fails EIO break_rename mended
+}
+
+@test "library: EIO of open" {
+	faulty_mount library
+	library_fails EIO break_open mended
+}
+
+@test "a failing disk costs no try of the download" {
+	faulty_mount library -o api.retries=1
+	held_predictions
+	ask fox "a fox"
+	wait_state fox processing
+	fault "write EIO"
+	stub_release
+	stub_wait download 4
+	stub_script '{"on":"download","times":1,"do":{"cut":100}}'
+	mended
+	got fox "a fox"
+	equal "$(stub_count create)" 1
+}
+
+# Damage.
+
+@test "a database whose beginning is gone: kept aside, pictures are back by their notes" {
+	mount_up
+	ask fox "first"
+	got fox "first"
+	ask fox "a fox"
+	mkdir "$M/requests/cats"
+	got fox "a fox"
+	ask cats/tabby.json '{"prompt": "a tabby", "seed": 7, "hf_api_token": "hf_secret"}'
+	got cats/tabby "a tabby"
+	cp "$M/status/cats/tabby.json" "$T/tabby.json"
+	mount_down
+	damage_header
+	cp "$T/state/pimagefs.db" "$T/damaged"
+	mount_up
+	equal "$(aside | wc -l)" 1
+	cmp "$(aside)" "$T/damaged"
+	equal "$(stat -c %a "$(aside)")" 600
+	matches "$(cat "$T/start.out")" "damaged.*$(aside | sed 's/.*\.db\.//')"
+	matches "$(cat "$T/log")" "damaged.*3 pictures"
+	got fox "a fox"
+	got cats/tabby "a tabby"
+	diff <(jq -S 'del(.submitted_at, .attempts, .polls)' "$T/tabby.json") \
+		<(jq -S 'del(.submitted_at, .attempts, .polls)' "$M/status/cats/tabby.json")
+	refute grep -r hf_secret "$T/library"
+	equal "$(stub_count create)" 3
+	equal "$(find "$T/state" -name '*salvage*' | wc -l)" 0
+	# Not again at the next start, and nothing is overwritten by the next damage.
+	remount
+	equal "$(aside | wc -l)" 1
+	mount_down
+	damage_header
+	mount_up
+	equal "$(aside | wc -l)" 2
+	got fox "a fox"
+}
+
+@test "a database with a damaged page: requests and running predictions are taken over" {
+	held_predictions
+	mount_up -o limits.concurrent=1
+	ask running "a running one"
+	wait_state running processing
+	ask queued "a queued one"
+	ask .draft "a draft"
+	mkdir "$M/requests/cats"
+	mount_down
+	# An index that does not fit its table: damage, but each row can be read.
+	sqlite3 "$T/state/pimagefs.db" "PRAGMA writable_schema = ON;
+		UPDATE sqlite_schema SET rootpage = 1000 WHERE name = 'create_sent_wall_ms'" >/dev/null
+	mount_up
+	equal "$(aside | wc -l)" 1
+	equal "$(cat "$M/requests/running" "$M/requests/queued" "$M/requests/.draft" | paste -sd,)" \
+		"a running one,a queued one,a draft"
+	test -d "$M/requests/cats"
+	has_state running processing
+	wait_state queued held
+	matches "$(field queued '.error | .message + .hint')" "damaged.*retry queued"
+	open_says queued EIO
+	stub_release
+	got running "a running one"
+	asked "a running one"
+	echo "retry queued" >"$M/control/ctl"
+	stub_release
+	wait_state queued processing
+	stub_release
+	got queued "a queued one"
+	touch "$M/requests/running" "$M/requests/queued"
+	asked "a running one" "settle 1" "a queued one"
+}
+
+@test "a lost state folder: pictures are back by their notes" {
+	mount_up
+	ask fox "a fox"
+	ask cats "some cats"
+	got fox "a fox"
+	got cats "some cats"
+	cp "$M/status/fox.json" "$T/fox.json"
+	mount_down
+	rm -r "$T/state"
+	mount_up
+	matches "$(cat "$T/start.out")" "2 pictures"
+	got fox "a fox"
+	got cats "some cats"
+	equal "$(find "$M/requests" -type f | wc -l)" 0
+	equal "$(field fox .seed)" "$(jq -r .seed "$T/fox.json")"
+	equal "$(field fox .image.sha256)" "$(jq -r .image.sha256 "$T/fox.json")"
+	equal "$(stub_count create)" 2
+	remount
+	refute grep -q pictures "$T/start.out"
+	got fox "a fox"
+}
+
+@test "notes that are broken or hostile are left out" {
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	mount_down
+	rm -r "$T/state"
+	(
+		cd "$T/library/"*-*-*/ || exit 1
+		picture=$(ls ./*-fox.png)
+		for id in '../../etc/x' '/x' 'a//b' '' '.' 'x\u0000y' 'x\ny' 'a.png/b'; do
+			n=$((n + 1))
+			cp "$picture" "000000-bad$n.png"
+			printf '{"id": "%s", "input": {"prompt": "x"}}' "$id" >"000000-bad$n.json"
+		done
+		cp "$picture" 000000-cut.png
+		printf '{"id": "cu' >000000-cut.json
+		cp "$picture" 000000-deep.png
+		head -c 100000 /dev/zero | tr '\0' '[' >000000-deep.json
+		cp "$picture" 000000-large.png
+		head -c 5M /dev/zero | tr '\0' ' ' >000000-large.json
+		mkfifo 000000-pipe.png
+		ln -s /etc/passwd 000000-link.png
+		printf '{"id": "empty"}' >000000-empty.json
+		: >000000-empty.png
+		cp "$picture" 000000-odd.png
+		printf '{"id": "odd", "seed": "x", "created_at": 5, "predict_time": -1, "cost": 1e999, "input": [],
+			"image": {"mime": "image/png", "width": -1, "bytes": 9e99, "sha256": "zz"}}' >000000-odd1.json
+		printf '{"id": "odd", "seed": "x", "created_at": 5, "predict_time": -1, "cost": "much", "input": [],
+			"image": {"mime": "image/png", "width": -1, "bytes": 9, "sha256": "zz"}}' >000000-odd.json
+	)
+	mount_up
+	matches "$(cat "$T/start.out")" "2 pictures.*12 without"
+	got fox "a fox"
+	get odd >"$T/odd"
+	cmp "$T/odd" "$T/got"
+	equal "$(find "$M/images" -type f | wc -l)" 2
+	equal "$(stub_count create)" 1
+}
