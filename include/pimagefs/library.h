@@ -39,8 +39,8 @@ struct library_entry {
 	char sha256[DIGEST_HEX];
 };
 
-/* Check what came in: everything of *out but the path, which stays NULL. 0, -EILSEQ/-ENODATA (err says
- * what came instead), -EIO, -ENOMEM. library_keep does it where nobody did. */
+/* Check what came in: everything of *out but the path, which stays NULL. 0, -EILSEQ/-ENODATA (err
+ * says what came instead), -EIO, -ENOMEM. library_keep does it where nobody did. */
 int library_examine(struct library_draft *d, struct library_entry *out, struct error *err);
 
 /* Check and keep: the picture gets the name YYYY-MM-DD/HHMMSS-ID.ending (UTC of wall_ms; '/' in the

@@ -25,6 +25,8 @@ int session_check(const char *mountpoint, struct error *err);
 int session_start(struct session **out, uv_loop_t *loop, const struct session_options *options,
 		  struct fs *fs, void (*ended)(void *data), void (*detached)(void *data),
 		  void *data, struct error *err);
+/* Take what the kernel has ready for us: a close that came before the end still counts. Bounded. */
+void session_take_rest(struct session *s);
 /* Unmount (lazily) and close. Every request must have been answered. The loop must run on until its
  * handles are closed. Takes NULL. */
 void session_stop(struct session *s);

@@ -60,6 +60,7 @@ static void stop(struct app *app)
 	if (app->stopping)
 		return;
 	app->stopping = true;
+	session_take_rest(app->session);
 	fs_let_go(app->fs);
 	ledger_sync(app->ledger); /* answers the flushes of this turn while there is someone to
 				     answer to */
@@ -84,7 +85,7 @@ static void on_detached(void *data)
 {
 	struct app *app = data;
 
-	log_info("unmounted while in use: readers are let go");
+	log_info("unmounted: readers are let go");
 	fs_let_go(app->fs);
 }
 

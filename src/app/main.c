@@ -64,6 +64,18 @@ static void open_log(const struct app *app)
 		fprintf(stderr, "pimagefs: cannot log to %s; logging to standard error\n", target);
 }
 
+/* Where the start is watched, and where it is looked up later. */
+static void give_notice(const struct app *app)
+{
+	const char *target = app->settings->log.target;
+	bool watched = strcmp(target, "stderr") == 0 ||
+		       (app->options->foreground && strcmp(target, "auto") == 0);
+
+	log_warn("%s", app->notice);
+	if (!watched)
+		fprintf(stderr, "pimagefs: %s\n", app->notice);
+}
+
 static int mount_and_run(struct app *app)
 {
 	struct error err;
@@ -77,11 +89,9 @@ static int mount_and_run(struct app *app)
 		complain(&err);
 		goto out;
 	}
-	if (app->notice) /* where the start is watched, and where it is looked up later */
-		fprintf(stderr, "pimagefs: %s\n", app->notice);
 	open_log(app);
 	if (app->notice)
-		log_warn("%s", app->notice);
+		give_notice(app);
 	log_info("mounted at %s%s", app->options->mountpoint,
 		 app->settings->demo ? " (demo: no model makes its pictures)" : "");
 	if (ready_fd >= 0)

@@ -26,6 +26,7 @@
 #include "pimagefs/log.h"
 
 #define TURN 64 /* requests taken before others have their turn */
+#define REST 100000
 
 struct session {
 	struct fuse_session *fuse;
@@ -187,6 +188,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 	if (fuse_session_exited(s->fuse) || (r < 0 && r != -EAGAIN && r != -EINTR))
 		end(s);
+}
+
+void session_take_rest(struct session *s)
+{
+	int r = 1;
+
+	for (int i = 0; i < REST && r > 0 && !s->over; i++) {
+		r = fuse_session_receive_buf(s->fuse, &s->buf);
+		if (r > 0)
+			fuse_session_process_buf(s->fuse, &s->buf);
+	}
 }
 
 static bool has_device(const char *device, const char *path, const char *type, void *data)

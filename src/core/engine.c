@@ -160,6 +160,10 @@ static void step_down(struct engine *e, struct job *job)
 	job->current = false;
 	if (job->state == JOB_DRAFT || job->state == JOB_INVALID) {
 		/* its text is gone, and it never cost anything: nobody can ask for it again */
+		if (!job->filed) {
+			engine_discard(e, job);
+			return;
+		}
 		ledger_forget_job(e->on.ledger, job);
 	} else {
 		ledger_job(e->on.ledger, job);

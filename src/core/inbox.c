@@ -149,7 +149,7 @@ int inbox_create(struct inbox *in, struct node *folder, const char *name, unsign
 	if (r < 0)
 		return r;
 	node_touch(folder, file->node->mtime_ns);
-	ledger_file_later(in->ledger, file); /* empty: nothing was promised before the first FLUSH */
+	ledger_file_later(in->ledger, file); /* nothing is promised before the first FLUSH */
 	if (!draft)
 		inbox_show_draft(in, file);
 	*out = file->node;

@@ -271,8 +271,7 @@ int inbox_rename(struct inbox *in, struct node *folder, const char *name, struct
 		r = inbox_path(to, to_name, &path);
 	if (r == 0 && node->kind == NODE_FOLDER && tree_is_below(to, node))
 		r = -EINVAL;
-	if (r == 0 && node->kind == NODE_FOLDER &&
-	    path.size + longest_below(node) > NAMES_PATH_MAX)
+	if (r == 0 && node->kind == NODE_FOLDER && path.size + longest_below(node) > NAMES_PATH_MAX)
 		r = -ENAMETOOLONG;
 	buf_release(&path);
 	if (r == 0)

@@ -269,9 +269,10 @@ void ledger_free(struct ledger *l)
 		return;
 	commit(l);
 	if (!is_clean(l))
-		log_error("the state folder could not be written to the end (%s): what changed since "
-			  "is lost",
-			  strerror(-l->health));
+		log_error(
+			"the state folder could not be written to the end (%s): what changed since "
+			"is lost",
+			strerror(-l->health));
 	answer_waiters(l, -ECANCELED);
 	forget_written(l);
 	uv_close((uv_handle_t *)&l->prepare, on_closed);

@@ -184,8 +184,7 @@ static int visit_day(struct walk *w, const char *day)
 	int r;
 
 	w->day = day;
-	w->day_fd = openat(w->library->root, day,
-			   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	w->day_fd = openat(w->library->root, day, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = w->day_fd < 0 ? -errno : names_in(w->day_fd, is_picture, &names);
 	if (r && r != -ENOMEM) {
 		log_warn("%s/%s cannot be read: %s", w->library->path, day, strerror(-r));

@@ -82,16 +82,17 @@ char *note_text(const struct job *job, const struct request_rules *rules)
 
 /* --- and back --- */
 
-/* As inbox would have made it from a path below requests/. */
-static bool is_id(const char *id)
+/* As inbox would have made it from a path below requests/. 0, -EINVAL, -ENOMEM. */
+static int check_id(const char *id)
 {
-	char *copy = strlen(id) <= NAMES_PATH_MAX ? strdup(id) : NULL, *rest = copy, *part;
-	int r = copy ? 0 : -EINVAL;
+	bool fits = id && strlen(id) <= NAMES_PATH_MAX;
+	char *copy = fits ? strdup(id) : NULL, *rest = copy, *part;
+	int r = !fits ? -EINVAL : copy ? 0 : -ENOMEM;
 
 	while (r == 0 && (part = strsep(&rest, "/")))
 		r = rest ? names_check_folder(part) : names_check(part, false);
 	free(copy);
-	return r == 0;
+	return r == -ENAMETOOLONG ? -EINVAL : r;
 }
 
 static const char *get_text(const json_t *o, const char *key)
@@ -133,8 +134,7 @@ static void get_image(const json_t *o, struct job *job)
 		bytes = get_count(image, "bytes", INT64_MAX);
 
 	if (!mime || !sum || width <= 0 || height <= 0 || bytes <= 0 ||
-	    strlen(sum) != DIGEST_HEX - 1 ||
-	    strspn(sum, "0123456789abcdef") != DIGEST_HEX - 1)
+	    strlen(sum) != DIGEST_HEX - 1 || strspn(sum, "0123456789abcdef") != DIGEST_HEX - 1)
 		return;
 	job->picture.kind = picture_kind_of_mime(mime);
 	job->picture.width = (uint32_t)width;
@@ -170,11 +170,14 @@ static int get_prediction(const json_t *o, const char *key, char **field)
 static int read_object(const json_t *o, struct job **out)
 {
 	const char *id = get_text(o, "id");
-	struct job *job = id && is_id(id) ? job_new(0, id, get_time(o, "created_at")) : NULL;
-	int r;
+	struct job *job;
+	int r = check_id(id);
 
+	if (r < 0)
+		return r;
+	job = job_new(0, id, get_time(o, "created_at"));
 	if (!job)
-		return id && is_id(id) ? -ENOMEM : -EINVAL;
+		return -ENOMEM;
 	job->state = JOB_READY;
 	job->completed_ms = get_time(o, "completed_at");
 	job->predict_time_s = get_known(o, "predict_time");
@@ -198,8 +201,10 @@ int note_read(const char *text, size_t size, struct job **out)
 	json_t *o = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	int r;
 
-	if (!o)
-		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+	if (!o) /* for want of memory it often has no words */
+		return error.text[0] && json_error_code(&error) != json_error_out_of_memory
+			       ? -EINVAL
+			       : -ENOMEM;
 	r = read_object(o, out);
 	json_decref(o);
 	return r;

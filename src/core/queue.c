@@ -144,15 +144,10 @@ static void note_unanswered(struct job *job)
 	job->unanswered_ms = job->submitted_ms;
 }
 
-static void on_uncertain(struct engine *e, struct job *job, const struct api_answer *a)
+static void hold_uncertain(struct engine *e, struct job *job, const struct error *error)
 {
-	struct error why = a->error;
+	struct error why = *error;
 
-	note_unanswered(job);
-	if (e->on.settings->api.ambiguous_create == CONFIG_AMBIGUOUS_RETRY) {
-		on_trouble(e, job, a);
-		return;
-	}
 	why.class = ERROR_UNCERTAIN;
 	error_hint(
 		&why,
@@ -161,11 +156,25 @@ static void on_uncertain(struct engine *e, struct job *job, const struct api_ans
 	engine_end(e, job, JOB_HOLD, &why);
 }
 
+static void on_uncertain(struct engine *e, struct job *job, const struct api_answer *a)
+{
+	note_unanswered(job);
+	if (e->on.settings->api.ambiguous_create == CONFIG_AMBIGUOUS_RETRY)
+		on_trouble(e, job, a);
+	else
+		hold_uncertain(e, job, &a->error);
+}
+
 static void on_accepted(struct engine *e, struct job *job, const struct api_answer *a)
 {
+	struct error why;
+
 	e->trouble = 0;
 	if (job_set_text(&job->prediction_id, a->prediction_id) < 0) {
-		on_uncertain(e, job, a);
+		/* It is taken for sure, so it is never sent again, whatever the setting. */
+		error_set(&why, ERROR_UNCERTAIN, "out of memory: the prediction's id is lost");
+		note_unanswered(job);
+		hold_uncertain(e, job, &why);
 		return;
 	}
 	engine_note_prediction(e, job);
@@ -223,6 +232,7 @@ static void on_created(const struct api_answer *a, void *data)
 	struct engine *e = f->engine;
 	struct job *job = flight_land(f);
 
+	e->afloat--;
 	/* Closed by us: whether it was taken is unknown, so it stays `creating` for the next start
 	 * to judge. */
 	if (!job || a->verdict == API_CLOSED)
@@ -269,6 +279,7 @@ static void create(int r, void *data)
 	if (r == 0)
 		r = e->on.ops->create(e->on.api, body, on_created, f, &f->call);
 	e->creates += r == 0;
+	e->afloat += r == 0;
 	if (body) {
 		explicit_bzero(body, strlen(body));
 		free(body);

@@ -79,7 +79,8 @@ void rebuild_hold(struct rebuild *b, struct job *job)
 
 	error_set(&why, ERROR_INTERRUPTED,
 		  "the state database was damaged; whether this request was sent is not known");
-	error_hint(&why, "to send it (it may have been made and billed): echo 'retry %s' > control/ctl",
+	error_hint(&why,
+		   "to send it (it may have been made and billed): echo 'retry %s' > control/ctl",
 		   job->id);
 	if (job_set_error(job, &why) < 0)
 		log_warn("out of memory: the reason of %s is lost", job->id);
@@ -244,9 +245,12 @@ static int put_create(int64_t wall_ms, void *data)
 
 static int put_folder(const struct store_folder *folder, void *data)
 {
-	struct rebuild *b = data;
+	const struct rebuild *b = data;
+	int r = rebuild_check_path(folder->path, false);
 
-	return rebuild_is_path(folder->path, false) ? store_put_folder(b->on->store, folder) : 0;
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return store_put_folder(b->on->store, folder);
 }
 
 static int take_rest(struct rebuild *b)
@@ -310,17 +314,18 @@ static int describe(struct rebuild *b, char **out)
 
 	map_each(b->numbers, count_job, b);
 	if (b->salvage)
-		r = buf_printf(&text,
-			       "the state database was damaged; it is kept as %s/%s. In a new one are "
-			       "%u pictures, %u request files, %u predictions that go on, and %u "
-			       "requests that are held, since it is not known whether they were sent",
-			       state, salvage_name(b->salvage), b->ready, b->files, b->going_on,
-			       b->held);
+		r = buf_printf(
+			&text,
+			"the state database was damaged; it is kept as %s/%s. In a new one are "
+			"%u pictures, %u request files, %u predictions that go on, and %u "
+			"requests that are held, since it is not known whether they were sent",
+			state, salvage_name(b->salvage), b->ready, b->files, b->going_on, b->held);
 	else if (b->found)
-		r = buf_printf(&text,
-			       "%u pictures of the library were not in the state database in %s; they "
-			       "are back, by the notes beside them",
-			       b->found, state);
+		r = buf_printf(
+			&text,
+			"%u pictures of the library were not in the state database in %s; they "
+			"are back, by the notes beside them",
+			b->found, state);
 	if (r == 0 && text.size && b->left_out)
 		r = buf_printf(&text, "; %u without a readable note are left out", b->left_out);
 	if (r == 0)

@@ -20,15 +20,16 @@
 
 #define SEED_BELOW (1ULL << 31)
 
-bool rebuild_is_path(const char *path, bool file)
+int rebuild_check_path(const char *path, bool file)
 {
-	char *copy = strlen(path) <= NAMES_PATH_MAX ? strdup(path) : NULL, *rest = copy, *part;
-	int r = copy ? 0 : -EINVAL;
+	bool fits = strlen(path) <= NAMES_PATH_MAX;
+	char *copy = fits ? strdup(path) : NULL, *rest = copy, *part;
+	int r = !fits ? -EINVAL : copy ? 0 : -ENOMEM;
 
 	while (r == 0 && (part = strsep(&rest, "/")))
 		r = rest || !file ? names_check_folder(part) : names_check(part, true);
 	free(copy);
-	return r == 0;
+	return r;
 }
 
 static bool is_draft(const struct rebuild *b, const char *path)
@@ -114,9 +115,11 @@ int rebuild_file(const struct store_file *row, void *data)
 {
 	struct rebuild *b = data;
 	struct store_file file = *row;
-	int r;
+	int r = rebuild_check_path(row->path, true);
 
-	if (!rebuild_is_path(row->path, true) || map_get(b->file_paths, row->path)) {
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || map_get(b->file_paths, row->path)) {
 		log_warn("request file %llu of the damaged database is left out: its path",
 			 (unsigned long long)row->number);
 		return 0;

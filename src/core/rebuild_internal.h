@@ -26,8 +26,8 @@ int rebuild_make_current(struct rebuild *b, struct job *job);
 void rebuild_hold(struct rebuild *b, struct job *job);
 
 /* rebuild_files.c */
-/* May this be a path below requests/? */
-bool rebuild_is_path(const char *path, bool file);
+/* 0 if this may be a path below requests/, else -EINVAL or -ENAMETOOLONG; -ENOMEM. */
+int rebuild_check_path(const char *path, bool file);
 /* For salvage_each_file; data is the struct rebuild. */
 int rebuild_file(const struct store_file *row, void *data);
 

@@ -77,6 +77,12 @@ static void on_drained(uv_timer_t *timer)
 	finish_drain(timer->data);
 }
 
+/* Creates are out, or on their way there, or cancels of what would otherwise be billed. */
+static bool is_drained(const struct engine *e)
+{
+	return !e->creating && !e->afloat && list_empty(&e->loose);
+}
+
 void engine_drain(struct engine *e, void (*drained)(void *data), void *data)
 {
 	e->draining = true;
@@ -95,7 +101,7 @@ void engine_turn(struct engine *e)
 	if (!e->started || e->freed)
 		return;
 	if (e->draining) {
-		if (e->creating == 0) /* by the timer, for we may be deep inside a caller */
+		if (is_drained(e)) /* by the timer, for we may be deep inside a caller */
 			uv_timer_start(&e->tick, on_drained, 0, 0);
 		return;
 	}

@@ -225,7 +225,7 @@ void views_update(struct views *v, struct job *job)
 	}
 	renamed = id_changed(view, job);
 	for (int n = 0; n < NAMES; n++)
-		if (renamed)
+		if (renamed || (n == NAME_STATUS && !w[n].ending))
 			drop_renamed(view, n);
 		else if (!w[n].ending)
 			drop(view, n);

@@ -7,8 +7,9 @@
  * Failures: trouble and no connection are asked again with backoff, without an end before the
  * deadline, for the prediction is paid for. Time in which the service could not be reached, from
  * the beginning of a call that failed so to the next call, does not count (poll.deadline_counts =
- * reachable); with api.offline = fail its end is the last try. 404 may be lag: a few short tries.
- * Past the deadline the prediction is cancelled at the service.
+ * reachable). With api.offline = fail it fails after the retries, and a later retry goes on with
+ * it. 404 may be lag: a few short tries. Past the deadline the prediction is cancelled at the
+ * service.
  *
  * On close the poll is dropped; the next start asks again.
  */
@@ -33,9 +34,14 @@ void watch_begin(struct engine *e, struct job *job)
 
 static void on_cancelled(const struct api_answer *a, void *data)
 {
+	struct flight *f = data;
+	struct engine *e = f->engine;
+
 	if (a->verdict != API_DONE && a->verdict != API_CLOSED)
 		log_debug("cancel at the service: %s", a->error.message);
-	flight_land(data);
+	flight_land(f);
+	if (e->draining)
+		engine_turn(e);
 }
 
 void watch_cancel_at_service(struct engine *e, struct job *job)

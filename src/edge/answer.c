@@ -38,6 +38,7 @@ struct reading {
 	const char *sentence, *hint;
 };
 
+#define MOST_S 1e6 /* nobody predicts for ten days */
 #define HINT_RETRY "to ask again: echo 'retry ID' > control/ctl"
 #define HINT_KEY \
 	"put a valid key into the file that [api] key_file names (or EACHLABS_API_KEY), " \
@@ -238,6 +239,8 @@ static void take_metrics(const json_t *body, struct api_answer *out)
 	const json_t *metrics = json_object_get(body, "metrics");
 
 	out->predict_time_s = number_or(json_object_get(metrics, "predict_time"), -1);
+	if (!(out->predict_time_s < MOST_S)) /* text of the network: it is multiplied later */
+		out->predict_time_s = -1;
 	out->cost_usd = number_or(json_object_get(metrics, "cost"), -1);
 }
 

@@ -56,10 +56,27 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 	[STORE_EACH_FACT] = "SELECT name, value FROM fact ORDER BY name",
 };
 
-/* SQLite says no more than "I/O error" or "cannot open" where the system was precise. */
+/* What the system said to the last call that failed on the log; 0: unknown. */
+static int log_errno(struct store *s)
+{
+	sqlite3_file *file = NULL;
+	int number = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) == SQLITE_OK &&
+	    file && file->pMethods)
+		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+	return number;
+}
+
+/* SQLite says no more than "I/O error" or "cannot open" where the system was precise. Its own
+ * record of that is errno as other calls may have left it. */
 static int system_errno(struct store *s, int otherwise)
 {
-	switch (s->db ? sqlite3_system_errno(s->db) : 0) {
+	int number = s->db ? log_errno(s) : 0;
+
+	if (s->db && !number)
+		number = sqlite3_system_errno(s->db);
+	switch (number) {
 	case ENOSPC:
 	case EDQUOT:
 		return -ENOSPC;

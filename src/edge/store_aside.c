@@ -22,7 +22,7 @@
 #include "store_internal.h"
 
 #define ASIDE STORE_DATABASE ".damaged-"
-#define STAMP 16 /* "20261122T141503Z" */
+#define STAMP 16  /* "20261122T141503Z" */
 #define MOST 1000 /* in one second */
 
 const char *const store_endings[STORE_ENDINGS] = { "", "-wal", "-shm" };

@@ -51,8 +51,10 @@ struct store_bind {
 	int r;
 };
 
-/* Open FOLDER/NAME, which exists, and bring its schema up to date (-EPROTO: a newer one's). */
-int store_open_database(struct store *s, const char *folder, const char *name);
+/* Open FOLDER/NAME, which exists, with these pragmas. */
+int store_open_database(struct store *s, const char *folder, const char *name,
+			const char *settings);
+/* Bring its schema up to date. -EPROTO: a newer one's. */
 int store_migrate(struct store *s);
 void store_close_database(struct store *s);
 /* Rename the closed database in this folder and its log: store_open_mended. *aside is its new name,

@@ -141,7 +141,7 @@ static int execute(struct store *s, const char *sql)
 	return store_errno(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
-int store_open_database(struct store *s, const char *folder, const char *name)
+int store_open_database(struct store *s, const char *folder, const char *name, const char *settings)
 {
 	char *path;
 	int r;
@@ -156,7 +156,7 @@ int store_open_database(struct store *s, const char *folder, const char *name)
 		r = -ENOMEM;
 	if (!r)
 		r = store_errno(s, sqlite3_busy_timeout(s->db, 0));
-	return r ? r : execute(s, pragmas);
+	return r ? r : execute(s, settings);
 }
 
 void store_close_database(struct store *s)
@@ -224,7 +224,7 @@ static int open_locked(struct store *s, int folder_fd, const char *folder)
 	int r = make_private(folder_fd);
 
 	if (!r)
-		r = store_open_database(s, folder, STORE_DATABASE);
+		r = store_open_database(s, folder, STORE_DATABASE, pragmas);
 	if (!r)
 		r = check(s);
 	if (!r)

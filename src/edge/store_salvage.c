@@ -29,6 +29,11 @@
 #define TRIES 20000
 #define MOST_ROWS (1 << 24) /* looked for where even the last number cannot be read */
 
+/* The first lets SQLite read the tables that it still finds where the schema has a broken entry. */
+static const char pragmas[] = "PRAGMA writable_schema = ON;"
+			      "PRAGMA locking_mode = EXCLUSIVE;"
+			      "PRAGMA synchronous = OFF;";
+
 struct salvage {
 	struct store store; /* without a lock: the folder's owner calls */
 	int folder_fd;
@@ -117,7 +122,7 @@ static int open_copy(struct salvage *s, const char *folder)
 	if (!r)
 		r = copy_database(s);
 	if (!r)
-		r = store_open_database(&s->store, folder, COPY);
+		r = store_open_database(&s->store, folder, COPY, pragmas);
 	if (!r)
 		r = store_migrate(&s->store);
 	/* Then less of it can be read, or nothing. */
@@ -126,8 +131,8 @@ static int open_copy(struct salvage *s, const char *folder)
 
 static void say(struct error *err, const char *folder, const char *name, int r)
 {
-	error_set(err, ERROR_INVALID, "cannot copy the damaged database %s/%s to read it: %s", folder,
-		  name ? name : "", strerror(-r));
+	error_set(err, ERROR_INVALID, "cannot copy the damaged database %s/%s to read it: %s",
+		  folder, name ? name : "", strerror(-r));
 	error_hint(err, "to start without what is in it, move it to another folder");
 }
 

@@ -48,7 +48,7 @@ struct page {
 };
 
 struct fs *fs_of(fuse_req_t req);
-/* The node, or NULL (then ENOENT was answered). */
+/* The node, or NULL (then ESTALE was answered). */
 struct node *fs_node(fuse_req_t req, fuse_ino_t ino);
 struct handle *handle_new(struct fs *fs, enum handle_kind kind, struct node *node);
 /* Takes NULL. */

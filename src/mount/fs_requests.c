@@ -169,8 +169,8 @@ static void reply_made(int r, void *data)
 
 void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	struct fs *fs = fs_of(req); /* first, as in fs_create */
 	struct node *folder = requests_folder(req, parent), *node;
-	struct fs *fs = fs_of(req);
 	struct made *made;
 	int r;
 

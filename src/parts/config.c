@@ -17,6 +17,7 @@
 
 #include "config_internal.h"
 #include "pimagefs/secret.h"
+#include "pimagefs/utf8.h"
 
 #define KEY_VARIABLE "EACHLABS_API_KEY"
 #define FILE_VARIABLE "PIMAGEFS_CONFIG"
@@ -306,7 +307,7 @@ static int set_option(struct settings *s, const char *section, const char *name,
 static int apply_option(struct settings *s, const char *arg, struct error *err)
 {
 	const char *dot = strchr(arg, '.'), *equals = strchr(arg, '=');
-	char section[50], name[100];
+	char section[50], name[50]; /* as long as the INI allows */
 	size_t size;
 	char *value;
 	int r;
@@ -315,6 +316,11 @@ static int apply_option(struct settings *s, const char *arg, struct error *err)
 	    equals - dot > (ptrdiff_t)sizeof(name)) {
 		error_set(err, ERROR_INVALID, "-o %.*s: a setting is written as section.key=value",
 			  (int)strcspn(arg, "="), arg);
+		return -EINVAL;
+	}
+	if (utf8_has_control(arg, strlen(arg))) {
+		error_set(err, ERROR_INVALID, "-o %.*s: there is a control character in it",
+			  (int)(equals - arg), arg);
 		return -EINVAL;
 	}
 	snprintf(section, sizeof(section), "%.*s", (int)(dot - arg), arg);

@@ -194,6 +194,21 @@ static int target_fill(struct http_target *t, const char *url, const char *schem
 	return 0;
 }
 
+/* "%31%32%37.1" is a name that becomes an address only when it is read again: nobody writes so
+ * without a reason. */
+static int check_settled(CURLU *u, const char *whole)
+{
+	char *again = NULL;
+	int r = url_result(curl_url_set(u, CURLUPART_URL, whole, CURLU_PATH_AS_IS));
+
+	if (r == 0)
+		r = part(u, CURLUPART_URL, 0, &again);
+	if (r == 0 && strcmp(whole, again) != 0)
+		r = -EINVAL;
+	curl_free(again);
+	return r;
+}
+
 int http_target_parse(struct http_target *out, const char *url)
 {
 	struct http_target t = { 0 };
@@ -211,6 +226,8 @@ int http_target_parse(struct http_target *out, const char *url)
 		r = url_result(curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0));
 	if (r == 0)
 		r = part(u, CURLUPART_URL, 0, &whole);
+	if (r == 0)
+		r = check_settled(u, whole);
 	if (r == 0)
 		r = part(u, CURLUPART_SCHEME, 0, &scheme);
 	if (r == 0)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Measure on this machine, against the tests' stand-in service at one second a prediction:
 # the time from the close of a request to the picture's last byte, beside a shell loop that does the
-# same with curl, sleep 1 and jq; and what many waiting readers cost.
+# same with curl, sleep 1 and jq; how close many requests come to what the limits allow; and what
+# many waiting readers cost.
 # usage: bench.sh FOLDER_OF_THE_BUILD [READERS]   (1000)
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -61,7 +62,7 @@ start() {
 		path = $scratch/library
 		state = $scratch/state
 		[limits]
-		creates_per_minute = 100
+		creates_per_minute = 1000
 		[log]
 		target = $scratch/log
 	INI
@@ -128,10 +129,32 @@ listing() {
 	row "$1 ($entries entries)" "$min" "$median" "$max"
 }
 
+stub_script() {
+	curl -fsS -o "$scratch/answer" --data-binary "$1" "$api/control/script"
+}
+
+# As many as run at once in ten seconds of the service's time, written before the first may leave.
+bench_limits() {
+	local n=100 started took i
+	stub_script '{"options":{"limits":{"running":10}}}'
+	echo pause >"$mount/control/ctl"
+	mkdir "$mount/requests/limits"
+	measure submit "$mount/requests/limits" $n >/dev/null
+	started=$(now_us)
+	echo resume >"$mount/control/ctl"
+	for ((i = 1; i <= n; i++)); do cat "$mount/images/limits/$i.png" >/dev/null; done
+	took=$((($(now_us) - started) / 1000))
+	stub_script '{"options":{"limits":{}}}'
+	echo
+	awk -v n=$n -v took=$took -v least=$((n * 1000 / 10)) 'BEGIN {
+		printf "%d requests, 10 at once: %d ms; the limits allow %d ms: %.1f %% more (goal: 5 %%)\n",
+			n, took, least, (took / least - 1) * 100 }'
+	echo "Refused by the service (429): $(curl -fsS "$api/control/count?kind=refused")"
+}
+
 bench_crowd() {
 	local took
-	curl -fsS -o "$scratch/answer" --data-binary \
-		'{"rules":[{"on":"prediction","do":{"hold":true}}]}' "$api/control/script"
+	stub_script '{"rules":[{"on":"prediction","do":{"hold":true}}]}'
 	{
 		memory 'idle'
 		took=$(measure submit "$mount/requests" "$readers")
@@ -162,4 +185,5 @@ bench_crowd() {
 echo "$("$build/pimagefs" -V | head -n 1); $(uname -sr), $(nproc) processors"
 start
 bench_latency
+bench_limits
 bench_crowd

@@ -15,7 +15,7 @@ static bool says_something(char *line)
 
 	if (is_blank(line))
 		return true;
-	line[strcspn(line, "\r")] = '\0';
+	trim_end(line);
 	command = understand(line + strspn(line, " \t"), &id);
 	if (command)
 		promise(command->takes_id == (*id != '\0') && *id != ' ' && *id != '\t');

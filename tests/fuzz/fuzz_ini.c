@@ -48,6 +48,9 @@ static int load(const char *file, const char *option, bool demo, struct settings
 
 static bool fits_an_ini(const char *text)
 {
+	/* "key=;x" has a value; with a space before the ';' it is a comment. */
+	if (strstr(text, " ;"))
+		return false;
 	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
 		if (strcspn(text, "\n") > LONGEST_LINE)
 			return false;
@@ -92,7 +95,7 @@ static void check_again(struct buf *shown)
 	close(copy.fd);
 }
 
-static void check(struct settings *s, bool demo)
+static void check(struct settings *s, bool demo, bool all_of_it)
 {
 	struct buf shown = BUF_INIT;
 
@@ -102,7 +105,7 @@ static void check(struct settings *s, bool demo)
 	promise(strcmp(s->api.key, demo ? "" : KEY) == 0);
 	promise(settings_write(s, &shown) == 0);
 	promise(!strstr(shown.data, KEY));
-	if (demo)
+	if (all_of_it)
 		check_again(&shown);
 	buf_release(&shown);
 }
@@ -116,7 +119,8 @@ static void run(const char *file, const char *option, bool demo)
 	memset(&err, 0, sizeof(err));
 	r = load(file, option, demo, &s, &err);
 	if (r == 0) {
-		check(s, demo);
+		/* A field that an option invents may have a name that no INI can hold. */
+		check(s, demo, demo && !*option);
 	} else {
 		promise(!s && (r == -EINVAL || r == -ENOMEM || r == -EFBIG));
 		promise(err.message[0] && !utf8_has_control(err.message, strlen(err.message)));

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "pimagefs/note.h"
 #include "pimagefs/names.h"
+#include "pimagefs/note.h"
 #include "pimagefs/utf8.h"
 
 static struct request_rules *rules(void)

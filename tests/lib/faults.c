@@ -23,7 +23,7 @@ int __openat64_2(int folder, const char *path, int flags);
 
 static int number_of(const char *name)
 {
-	return strncmp(name, "ENOSPC", 6) == 0 ? ENOSPC
+	return strncmp(name, "ENOSPC", 6) == 0  ? ENOSPC
 	       : strncmp(name, "EROFS", 5) == 0 ? EROFS
 						: EIO;
 }

@@ -197,9 +197,9 @@ static void test_failures_to_look_at(void **state)
 	struct place *p = *state;
 
 	assert_ends(p, BODY("\"prompt\":\"a fox [fail]\""), "error", "failed");
-	assert_ends(p, BODY("\"prompt\":\"[nsfw] a fox\""), "error", "safety checker");
+	assert_ends(p, BODY("\"prompt\":\"[nsfw] a fox\""), "error", "NSFW");
 	assert_ends(p, BODY("\"prompt\":\"[nsfw]\",\"disable_safety_checker\":false"), "error",
-		    "safety checker");
+		    "NSFW");
 	assert_ends(p, BODY("\"prompt\":\"[nsfw]\",\"disable_safety_checker\":true"), "success",
 		    "");
 }

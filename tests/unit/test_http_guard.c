@@ -205,6 +205,8 @@ static void test_targets(void **state)
 		{ "https://a@example.org/", -EINVAL, NULL, NULL, NULL, 0 },
 		{ "https://exa mple.org/", -EINVAL, NULL, NULL, NULL, 0 },
 		{ "https://example.org/\r\nX: y", -EINVAL, NULL, NULL, NULL, 0 },
+		{ "https://%65xample.org/", 0, "https://example.org/", "example.org", NULL, 443 },
+		{ "https://%31%32%37.1/", -EINVAL, NULL, NULL, NULL, 0 },
 		{ "https://", -EINVAL, NULL, NULL, NULL, 0 },
 		{ "/path", -EINVAL, NULL, NULL, NULL, 0 },
 		{ "", -EINVAL, NULL, NULL, NULL, 0 },
@@ -230,10 +232,11 @@ static void test_targets(void **state)
 
 static void test_private_targets(void **state)
 {
-	static const char *const yes[] = { "http://127.0.0.1/", "http://0x7f.1/", "http://127.1./",
-					   "http://0x7f./",     "http://0300.0250.1.1./",
-					   "http://10.0.0.1/",  "http://a.localhost/",
-					   "http://[fe80::1]/", "http://[::ffff:10.0.0.1]/" };
+	static const char *const yes[] = { "http://127.0.0.1/",        "http://0x7f.1/",
+					   "http://127.1./",           "http://0x7f./",
+					   "http://0300.0250.1.1./",   "http://10.0.0.1/",
+					   "http://a.localhost/",      "http://[fe80::1]/",
+					   "http://[::ffff:10.0.0.1]/" };
 	static const char *const no[] = { "http://example.org/", "http://8.8.8.8/", "http://8.8./",
 					  "http://[2a00::1]/", "http://127.0.0.1.example.org/" };
 	struct http_target t;

@@ -322,6 +322,54 @@ static void test_out_of_memory(void **state)
 	reqfile_free(file);
 }
 
+/* An empty file is no reason for a transaction of its own; but it does not wait for ever. */
+static void test_later(void **state)
+{
+	struct world *w = *state;
+	struct reqfile *file = add_file(w, 1, "fox", "");
+
+	ledger_file_later(w->l, file);
+	uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_int_equal(ledger_commits(w->l), 0);
+	while (ledger_commits(w->l) == 0)
+		uv_run(&w->loop, UV_RUN_ONCE);
+	assert_files(w, "fox 640  0\n");
+	reqfile_free(file);
+}
+
+static void test_later_goes_along(void **state)
+{
+	struct world *w = *state;
+	struct reqfile *file = add_file(w, 1, "fox", "");
+
+	ledger_file_later(w->l, file);
+	ledger_job(w->l, w->job);
+	uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_int_equal(ledger_commits(w->l), 1);
+	assert_files(w, "fox 640  0\n");
+	reqfile_free(file);
+}
+
+/* After a commit that several waited for, the next gathers; a single one never waits. */
+static void test_gathers_in_a_crowd(void **state)
+{
+	struct world *w = *state;
+
+	ledger_job(w->l, w->job);
+	wait_commit(w);
+	wait_commit(w);
+	uv_run(&w->loop, UV_RUN_NOWAIT);
+	assert_int_equal(w->answers, 2);
+	for (unsigned i = 1; i <= 3; i++) {
+		ledger_job(w->l, w->job);
+		wait_commit(w);
+		while (w->answers == 0)
+			uv_run(&w->loop, UV_RUN_ONCE);
+		assert_int_equal(w->answer, 0);
+		assert_int_equal(ledger_commits(w->l), 1 + i);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -336,6 +384,9 @@ int main(void)
 		TEST(test_waiting_without_a_change),
 		TEST(test_close_commits),
 		TEST(test_failure),
+		TEST(test_later),
+		TEST(test_later_goes_along),
+		TEST(test_gathers_in_a_crowd),
 		TEST(test_out_of_memory),
 	};
 

@@ -1,0 +1,236 @@
+/* A state folder that fails at any of its writes, and a library from which the state is filled
+ * anew. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "core_world.h"
+#include "oom.h"
+#include "pimagefs/rebuild.h"
+
+/* --- writes that fail --- */
+
+static int writes_left = -1, write_errno;
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+
+static ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+	if (writes_left >= 0 && writes_left-- == 0) {
+		writes_left = 0;
+		errno = write_errno;
+		return -1;
+	}
+	return real_pwrite(fd, bytes, size, offset);
+}
+
+static void watch_writes(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	const char *name = vfs->xGetSystemCall(vfs, "pwrite64") ? "pwrite64" : "pwrite";
+	sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, name);
+
+	assert_non_null(real);
+	memcpy(&real_pwrite, &real, sizeof(real_pwrite));
+	assert_int_equal(vfs->xSetSystemCall(vfs, name, (sqlite3_syscall_ptr)failing_pwrite),
+			 SQLITE_OK);
+}
+
+static void unwatch_writes(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	writes_left = -1;
+	vfs->xSetSystemCall(vfs, "pwrite64", NULL);
+	vfs->xSetSystemCall(vfs, "pwrite", NULL);
+}
+
+static int fail_from(int n, int number)
+{
+	writes_left = n;
+	write_errno = number;
+	return n;
+}
+
+static void a_request(struct core *c, const char *id, int n)
+{
+	unsigned before = c->api.sent[FAKE_CREATE];
+	char prompt[32];
+	int health;
+
+	fail_from(n, ENOSPC);
+	snprintf(prompt, sizeof(prompt), "prompt %s\n", id);
+	assert_int_equal(core_echo(c, prompt, id), 0);
+	core_settle(c);
+	health = ledger_health(c->ledger);
+	assert_int_equal(health, writes_left == 0 ? -ENOSPC : 0);
+	if (health < 0) {
+		struct node *node;
+
+		/* Nothing leaves before it is on the disk, and now it is known. */
+		assert_int_equal(c->api.sent[FAKE_CREATE], before);
+		assert_int_equal(inbox_create(c->inbox, c->requests, "other", 0644, &node),
+				 -ENOSPC);
+		assert_int_equal(inbox_mkdir(c->inbox, c->requests, "cats", 0755, &node), -ENOSPC);
+		assert_int_equal(core_rename(c, id, "other"), -ENOSPC);
+	}
+	writes_left = -1;
+	core_wait_sent(c, FAKE_CREATE, before + 1);
+	assert_int_equal(ledger_health(c->ledger), 0);
+	core_find(c, id, JOB_CREATING);
+}
+
+static void test_each_write_fails_in_turn(void **state)
+{
+	struct core *c = *state;
+	char id[16];
+
+	watch_writes();
+	for (int n = 0; n < 9; n++) {
+		snprintf(id, sizeof(id), "fox%d", n);
+		a_request(c, id, n);
+		fake_accept(&c->api, id);
+		core_settle(c);
+	}
+	unwatch_writes();
+	core_restart(c);
+	for (int n = 0; n < 9; n++) {
+		snprintf(id, sizeof(id), "fox%d", n);
+		core_find(c, id, JOB_PROCESSING);
+		assert_non_null(core_file(c, id));
+	}
+}
+
+/* What could not be written for a long time is one note, not one for each try. */
+static void test_failing_is_quiet(void **state)
+{
+	struct core *c = *state;
+	struct job *job;
+
+	watch_writes();
+	fail_from(0, EIO);
+	job = core_submit(c, "fox");
+	for (int i = 0; i < 5; i++)
+		core_settle(c);
+	assert_int_equal(ledger_health(c->ledger), -EIO);
+	assert_int_equal(job->attempts, 0);
+	core_assert_state(job, JOB_QUEUED);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
+	unwatch_writes();
+	core_wait_sent(c, FAKE_CREATE, 1);
+	assert_int_equal(job->attempts, 1);
+}
+
+/* --- filled anew --- */
+
+static void remove_state(struct core *c)
+{
+	char command[2 * SCRATCH_PATH];
+
+	snprintf(command, sizeof(command), "rm -r '%s/state'", c->folder);
+	assert_int_equal(system(command), 0);
+}
+
+static int fill_state(struct core *c, char **summary)
+{
+	struct rebuild_ground ground = { .settings = c->settings, .rules = c->rules };
+	struct error err = { .message = "" };
+	int r;
+
+	assert_int_equal(store_open(&ground.store, c->settings->library.state, NULL), 0);
+	assert_int_equal(library_open(&ground.library, c->settings->library.path, NULL), 0);
+	r = rebuild(&ground, summary, &err);
+	if (r < 0)
+		assert_true(err.message[0]);
+	library_close(ground.library);
+	store_close(ground.store);
+	return r;
+}
+
+static void test_lost_state(void **state)
+{
+	struct core *c = *state;
+	struct job *job;
+	char *summary, *prompt;
+	uint64_t number;
+
+	core_ready(c, "fox", "p1");
+	job = core_ready(c, "fox", "p2");
+	prompt = strdup(job->prompt);
+	core_ready(c, "cats/tabby", "p3");
+	core_close(c);
+	remove_state(c);
+	assert_int_equal(fill_state(c, &summary), 0);
+	assert_non_null(strstr(summary, "3 pictures"));
+	free(summary);
+	assert_int_equal(fill_state(c, &summary), 0);
+	assert_null(summary);
+	core_open(c);
+	core_start(c);
+	job = core_find(c, "fox", JOB_READY);
+	assert_string_equal(job->prediction_id, "p2");
+	assert_string_equal(job->prompt, prompt);
+	assert_true(job->has_seed && job->seed == 4711);
+	assert_int_equal(job->picture.kind, PICTURE_PNG);
+	assert_int_equal(strlen(job->sha256), 64);
+	number = job->number;
+	core_find(c, "cats/tabby", JOB_READY);
+	job = engine_find_prediction(c->engine, "p1");
+	core_assert_state(job, JOB_READY);
+	assert_false(job->current);
+	assert_true(job->number != number);
+	core_assert_idle(c);
+	free(prompt);
+}
+
+/* Whatever memory is short: all of it or nothing. */
+static void test_no_memory(void **state)
+{
+	struct core *c = *state;
+	unsigned failed = 1;
+	char *summary = NULL;
+
+	core_ready(c, "fox", "p1");
+	core_close(c);
+	for (unsigned n = 8; failed; n += 1 + n / 12) {
+		struct rebuild_ground ground = { .settings = c->settings, .rules = c->rules };
+		struct error err = { .message = "" };
+		int r;
+
+		remove_state(c);
+		assert_int_equal(store_open(&ground.store, c->settings->library.state, NULL), 0);
+		assert_int_equal(library_open(&ground.library, c->settings->library.path, NULL), 0);
+		oom_fail_after(n);
+		r = rebuild(&ground, &summary, &err);
+		failed = oom_off();
+		free(summary);
+		summary = NULL;
+		library_close(ground.library);
+		store_close(ground.store);
+		if (r < 0)
+			assert_int_equal(r, -ENOMEM);
+	}
+	core_open(c);
+	core_find(c, "fox", JOB_READY);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, core_make, core_drop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_write_fails_in_turn),
+		TEST(test_failing_is_quiet),
+		TEST(test_lost_state),
+		TEST(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
