@@ -52,7 +52,8 @@ void engine_free(struct engine *e);
 /* A job for an id whose file is being written: JOB_DRAFT, not stored, not current. NULL when out of
  * memory. */
 struct job *engine_draft(struct engine *e, const char *id);
-/* A file of requests/ holds the job's text, or no longer does. */
+/* A file of requests/ holds the job's text, or no longer does. A draft or refused job that no file
+ * holds is freed when another job takes its id. */
 void engine_filed(struct engine *e, struct job *job, bool filed);
 /* An empty file is a draft too: status/ shows it if nothing else has its id. 0 or -ENOMEM. */
 int engine_show_draft(struct engine *e, struct job *draft);

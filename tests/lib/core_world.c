@@ -282,6 +282,7 @@ struct job *core_register(struct core *c, const char *id)
 	assert_non_null(job);
 	snprintf(text, sizeof(text), "prompt of %s", id);
 	core_request(c, text, &request);
+	engine_filed(c->engine, job, true);
 	assert_int_equal(engine_register(c->engine, job, &request), 0);
 	request_release(&request);
 	core_assert_state(job, JOB_DRAFT);
