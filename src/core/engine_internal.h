@@ -33,7 +33,7 @@ struct engine {
 	int64_t busy_until_ms;  /* monotonic; after a 429 */
 	int64_t quiet_until_ms; /* monotonic; after trouble */
 	unsigned trouble;       /* creates that failed in a row */
-	unsigned afloat;   /* creates out, those of cancelled jobs too */
+	unsigned afloat;        /* creates out, those of cancelled jobs too */
 	unsigned creating;      /* POSTs in flight or about to be */
 
 	uv_timer_t tick, grace;

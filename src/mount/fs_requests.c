@@ -60,8 +60,8 @@ void requests_read(fuse_req_t req, struct handle *h, size_t size, off_t off)
 	const struct reqfile *file = h->node->data;
 
 	/* Opened before there was a token in it. */
-	if (h->strange && request_may_hold_secret(fs_of(req)->on.rules, buf_text(&file->text),
-						  file->text.size))
+	if (h->strange &&
+	    request_may_hold_secret(fs_of(req)->on.rules, buf_text(&file->text), file->text.size))
 		fs_reply(req, -EACCES);
 	else
 		fs_reply_text(req, &file->text, size, off);

@@ -308,8 +308,10 @@ static void a_text_with_a_token_is_known(void **state)
 	static const char *const yes[] = { "{\"prompt\":\"a\",\"hf_api_token\":\"x\"}",
 					   "hf_api_token", "{\"hf_api_tok\\u0065n\":\"x\"}",
 					   "\\u00fc \\u00e4 \\u0068f_api_token" };
-	static const char *const no[] = { "", "a fox", "{\"prompt\":\"f\\u00fcchse \\u72d0\"}",
-					  "hf_api_toke", "\\u00", "\\u000a" };
+	static const char *const no[] = {
+		"",      "a fox",  "{\"prompt\":\"f\\u00fcchse \\u72d0\"}", "hf_api_toke",
+		"\\u00", "\\u000a"
+	};
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
 		assert_true(request_may_hold_secret(*state, yes[i], strlen(yes[i])));
