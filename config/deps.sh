@@ -31,6 +31,11 @@ tests    cmd:setfattr         attr                   attr                    att
 tests    cmd:file             file                   file                    file            file
 tests    cmd:rsync            rsync                  rsync                   rsync           rsync
 tests    cmd:vim              vim-tiny               vim-enhanced            vim             vim
+tests    cmd:nano             nano                   nano                    nano            nano
+tests    cmd:perl             perl                   perl                    perl            perl
+tests    cmd:gio              libglib2.0-bin         glib2                   glib2           glib
+tests    cmd:gcore            gdb                    gdb                     gdb             gdb
+tests    cmd:setpriv          util-linux             util-linux              util-linux      setpriv
 tests    cmd:ps               procps                 procps-ng               procps-ng       procps
 lint     cmd:git              git                    git                     git             git
 lint     cmd:clang-format     clang-format           clang-tools-extra       clang           clang-extra-tools
