@@ -3,12 +3,12 @@
  * folder.
  *
  * Happy path: demo_start makes a pair of sockets and forks. The child keeps nothing of its parent
- * but its end of the pair and stderr, starts the service on a loop of its own, and writes the port;
- * the parent waits for that line. The child ends when its end reads end of file: when demo_stop
- * closes the pair, and also when the parent is gone, however it went. Failures: what keeps the
- * child from serving comes back as a line of text, a child that says nothing for ten seconds is
- * killed; demo_start then holds nothing. On close demo_stop gives the child two seconds to end,
- * then kills it; it always waits for it.
+ * but its end of the pair and (until it serves) stderr, starts the service on a loop of its own,
+ * and writes the port; the parent waits for that line. The child ends when its end reads end of
+ * file: when demo_stop closes the pair, and also when the parent is gone, however it went.
+ * Failures: what keeps the child from serving comes back as a line of text, a child that says
+ * nothing for ten seconds is killed; demo_start then holds nothing. On close demo_stop gives the
+ * child two seconds to end, then kills it; it always waits for it.
  */
 #include "pimagefs/demo.h"
 
@@ -57,6 +57,17 @@ static void let_go(int fd)
 		return;
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+/* It serves. Whoever reads the parent's standard error to its end must not wait for us. */
+static void hush(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		dup2(null, STDERR_FILENO);
 	if (null > STDERR_FILENO)
 		close(null);
 }
@@ -115,6 +126,7 @@ static int serve_on(uv_loop_t *loop, int fd, const char *folder)
 			 * busy. */
 			(void)!chdir("/");
 			say(fd, "port", service_port(service));
+			hush();
 			uv_run(loop, UV_RUN_DEFAULT);
 		}
 		uv_close((uv_handle_t *)&parent, NULL);

@@ -22,6 +22,11 @@ demo_up() {
 	equal "$(field fox '.image | "\(.mime) \(.width) \(.height)"')" "image/png 1344 768"
 }
 
+@test "--demo: who reads the program's words to their end does not wait for the demo's" {
+	run -0 timeout "$LIMIT" sh -c '"$0" --demo "$1" 2>&1 | cat' "$PIMAGEFS" "$M"
+	is_mounted
+}
+
 @test "--demo: the tree says that it is the demo" {
 	demo_up
 	matches "$(cat "$M/README.txt")" 'demo'
