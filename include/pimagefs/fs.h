@@ -31,6 +31,7 @@ struct fs_ground {
 	struct inbox *inbox;
 	struct views *views;
 	const char *mountpoint; /* absolute, for README.txt */
+	bool shared;            /* others may come in (allow_other) */
 };
 
 /* The top folders of the tree, which exist before anything else: requests/, images/, status/,

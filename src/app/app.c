@@ -216,6 +216,14 @@ static int start_core(struct app *app)
 	return r;
 }
 
+static bool is_shared(const struct options *options)
+{
+	for (size_t i = 0; i < options->n_mount; i++)
+		if (strcmp(options->mount[i], "allow_other") == 0)
+			return true;
+	return false;
+}
+
 static int start_mount(struct app *app, struct error *err)
 {
 	const struct fs_ground ground = {
@@ -229,6 +237,7 @@ static int start_mount(struct app *app, struct error *err)
 		.inbox = app->inbox,
 		.views = app->views,
 		.mountpoint = app->options->mountpoint,
+		.shared = is_shared(app->options),
 	};
 	const struct session_options options = {
 		.mountpoint = app->options->mountpoint,

@@ -7,8 +7,8 @@
  *
  * Failures: a note or row that makes no sense is left out, counted and logged. Nothing is ever sent
  * because of what was read here: a queued request is held, since a damaged database may have
- * forgotten that it was sent, and so is a file whose job is lost. Anything else rolls back, and the
- * next start begins again.
+ * forgotten that it was sent; so is a create without an answer, whatever api.ambiguous_create says,
+ * and a file whose job is lost. Anything else rolls back, and the next start begins again.
  *
  * On close: the jobs read here are freed; engine_load reads them from the store.
  */
@@ -84,6 +84,10 @@ void rebuild_hold(struct rebuild *b, struct job *job)
 		   job->id);
 	if (job_set_error(job, &why) < 0)
 		log_warn("out of memory: the reason of %s is lost", job->id);
+	if (job->state == JOB_CREATING) {
+		job->unanswered++;
+		job->unanswered_ms = job->submitted_ms;
+	}
 	job->state = JOB_HELD;
 	job->completed_ms = clock_wall_ms();
 	b->held++;
@@ -103,7 +107,7 @@ static int known_job(struct job *job, void *data)
 	r = rebuild_take(b, job);
 	if (r < 0)
 		return r;
-	if (job->state == JOB_QUEUED && b->salvage)
+	if (b->salvage && (job->state == JOB_QUEUED || job->state == JOB_CREATING))
 		rebuild_hold(b, job);
 	/* Two that have the name: damage; the later one was asked for last. */
 	if (current && (!old || !old->current || old->created_ms <= job->created_ms))
@@ -236,11 +240,13 @@ static int put_job(void *value, void *data)
 	return store_put_job(b->on->store, value);
 }
 
+/* A time to come would never leave the window. */
 static int put_create(int64_t wall_ms, void *data)
 {
 	const struct rebuild *b = data;
+	int64_t now = clock_wall_ms();
 
-	return store_add_create(b->on->store, wall_ms);
+	return store_add_create(b->on->store, wall_ms < now ? wall_ms : now);
 }
 
 static int put_folder(const struct store_folder *folder, void *data)
@@ -281,6 +287,8 @@ static int fill(struct rebuild *b)
 		r = store_begin(b->on->store);
 	if (r == 0 && b->salvage)
 		r = salvage_each_job(b->salvage, known_job, b);
+	if (r == 0 && b->salvage)
+		r = salvage_each_file(b->salvage, rebuild_note_number, b);
 	if (r == 0)
 		r = library_each(b->on->library, found_picture, b);
 	if (r == 0 && b->salvage)

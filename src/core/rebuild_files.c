@@ -19,6 +19,7 @@
 #include "rebuild_internal.h"
 
 #define SEED_BELOW (1ULL << 31)
+#define MOST_NUMBER (UINT64_MAX >> 2) /* what is above is damage */
 
 int rebuild_check_path(const char *path, bool file)
 {
@@ -109,6 +110,15 @@ static bool are_xattrs(const struct store_file *row)
 
 	xattrs_release(&x);
 	return fine;
+}
+
+int rebuild_note_number(const struct store_file *row, void *data)
+{
+	struct rebuild *b = data;
+
+	if (row->job > b->last_number && row->job <= MOST_NUMBER)
+		b->last_number = row->job;
+	return 0;
 }
 
 int rebuild_file(const struct store_file *row, void *data)

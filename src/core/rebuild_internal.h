@@ -28,7 +28,9 @@ void rebuild_hold(struct rebuild *b, struct job *job);
 /* rebuild_files.c */
 /* 0 if this may be a path below requests/, else -EINVAL or -ENAMETOOLONG; -ENOMEM. */
 int rebuild_check_path(const char *path, bool file);
-/* For salvage_each_file; data is the struct rebuild. */
+/* For salvage_each_file; data is the struct rebuild. The first only sees to it that no picture gets
+ * the number of a lost job that a file still names. */
+int rebuild_note_number(const struct store_file *row, void *data);
 int rebuild_file(const struct store_file *row, void *data);
 
 #endif

@@ -223,6 +223,8 @@ static int read_between(struct reading *reading, int64_t from, int64_t to)
 		r = reading->some(reading, from, to);
 		if (!r || reading->failed || r == -ENOMEM)
 			return r;
+		if (reading->last >= to)
+			return 0;
 		if (reading->last >= from) {
 			from = reading->last + 1;
 			continue;

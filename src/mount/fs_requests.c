@@ -47,7 +47,8 @@ void requests_open(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
 	}
 	h->writes = fs_wants_write(fi);
 	h->strange = fs_is_stranger(req);
-	fi->direct_io = h->strange; /* each of its reads is asked for */
+	/* Each read is asked for, and a stranger's old mapping finds no page of the owner's. */
+	fi->direct_io = fs->on.shared;
 	if (h->writes)
 		inbox_open_writer(fs->on.inbox, node);
 	if (fi->flags & O_TRUNC)
@@ -117,6 +118,8 @@ void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		return;
 	}
 	h->writes = true;
+	h->strange = fs_is_stranger(req);
+	fi->direct_io = fs->on.shared; /* as in requests_open */
 	inbox_open_writer(fs->on.inbox, node);
 	e.ino = node->ino;
 	fs_stat(fs, node, &e.attr, &e.attr_timeout);

@@ -221,6 +221,65 @@ static void test_no_memory(void **state)
 	core_find(c, "fox", JOB_READY);
 }
 
+/* --- put aside --- */
+
+/* Closed, changed as it says, and under the name that a damaged database gets. */
+static void set_aside(struct core *c, const char *sql)
+{
+	char from[2 * SCRATCH_PATH], to[2 * SCRATCH_PATH];
+	sqlite3 *db;
+
+	snprintf(from, sizeof(from), "%s/pimagefs.db", c->settings->library.state);
+	snprintf(to, sizeof(to), "%s.damaged-20261122T141503Z", from);
+	assert_int_equal(sqlite3_open(from, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(rename(from, to), 0);
+}
+
+/* The number of a lost job, which its file still names, is not given to another one. */
+static void test_lost_job(void **state)
+{
+	struct core *c = *state;
+	char *summary;
+
+	core_ready(c, "fox", "p1");
+	core_ready(c, "dog", "p2");
+	core_close(c);
+	set_aside(c, "DELETE FROM job; INSERT INTO file VALUES"
+		     " (1, 'cat', 420, 0, CAST('a cat' AS BLOB), x'', 2, 0)");
+	assert_int_equal(fill_state(c, &summary), 0);
+	free(summary);
+	core_open(c);
+	core_start(c);
+	core_find(c, "cat", JOB_HELD);
+	core_find(c, "fox", JOB_READY);
+	core_find(c, "dog", JOB_READY);
+	core_assert_idle(c);
+}
+
+/* A create that may have left is held, whatever api.ambiguous_create says. */
+static void test_unsure_create(void **state)
+{
+	struct core *c = *state;
+	struct job *job;
+	char *summary;
+
+	core_submit(c, "fox");
+	core_wait_sent(c, FAKE_CREATE, 1);
+	core_close(c);
+	set_aside(c, "UPDATE job SET state = 'creating'");
+	c->settings->api.ambiguous_create = CONFIG_AMBIGUOUS_RETRY;
+	assert_int_equal(fill_state(c, &summary), 0);
+	free(summary);
+	core_open(c);
+	core_start(c);
+	core_settle(c);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 0); /* counted since it opened */
+	job = core_find(c, "fox", JOB_HELD);
+	assert_int_equal(job->unanswered, 1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, core_make, core_drop)
 
 int main(void)
@@ -230,6 +289,8 @@ int main(void)
 		TEST(test_failing_is_quiet),
 		TEST(test_lost_state),
 		TEST(test_no_memory),
+		TEST(test_lost_job),
+		TEST(test_unsure_create),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
