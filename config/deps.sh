@@ -30,7 +30,7 @@ tests    cmd:sqlite3          sqlite3                sqlite                  sql
 tests    cmd:setfattr         attr                   attr                    attr            attr
 tests    cmd:file             file                   file                    file            file
 tests    cmd:rsync            rsync                  rsync                   rsync           rsync
-tests    cmd:vim              vim-tiny               vim-enhanced            vim             vim
+tests    cmd:vim              vim                    vim-enhanced            vim             vim
 tests    cmd:nano             nano                   nano                    nano            nano
 tests    cmd:perl             perl                   perl                    perl            perl
 tests    cmd:gio              libglib2.0-bin         glib2                   glib2           glib
@@ -56,7 +56,6 @@ fuzzer_links() {
 
 have() {
 	case $1 in
-	cmd:vim) command -v vim || command -v vi ;;
 	cmd:cc) command -v "${CC:-cc}" ;;
 	cmd:*) PATH=$PATH:/usr/sbin:/sbin command -v "${1#cmd:}" ;;
 	pc:*) ${PKG_CONFIG:-pkg-config} --exists "${1#pc:}" ;;

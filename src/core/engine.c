@@ -42,7 +42,7 @@ int engine_new(struct engine **out, const struct engine_ground *ground)
 	e->pictures = map_new();
 	if (!e->numbers || !e->currents || !e->predictions || !e->pictures ||
 	    pace_window_init(&e->window, s->limits.creates_per_minute,
-			     s->limits.window_s * 1000LL) < 0) {
+			     s->limits.window_s * 1000LL + ENGINE_SLACK_MS) < 0) {
 		map_free(e->numbers);
 		map_free(e->currents);
 		map_free(e->predictions);

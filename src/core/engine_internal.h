@@ -9,6 +9,8 @@
 #include "pimagefs/pace.h"
 
 #define ENGINE_BACKOFF_MS 500 /* the first pause after a failure; the last is api.retry_max */
+#define ENGINE_SLACK_MS \
+	2 /* of the window: our clock is cut to milliseconds, and is not the service's */
 #define ENGINE_LATENCIES 256
 
 struct engine {
