@@ -97,7 +97,7 @@ says_why() {
 	wait_for says_why fox1
 	remount -o api.retries=0 -o api.retry_max=1
 	wait_for says_why fox1
-	has_state fox3 queued
+	matches "$(field fox3 .state)" '^(queued|creating)$'
 	network_up
 	made 3
 }
