@@ -174,31 +174,33 @@ static void end(struct session *s)
 	s->ended(s->data);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* At most `most` requests; the last read's result: positive while there may be more. */
+static int take(struct session *s, int most)
 {
-	struct session *s = poll->data;
 	int r = 1;
 
-	(void)status;
-	(void)events;
-	for (int i = 0; i < TURN && r > 0 && !s->over; i++) {
+	for (int i = 0; i < most && r > 0 && !s->over; i++) {
 		r = fuse_session_receive_buf(s->fuse, &s->buf);
 		if (r > 0)
 			fuse_session_process_buf(s->fuse, &s->buf);
 	}
+	return r;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct session *s = poll->data;
+	int r = take(s, TURN);
+
+	(void)status;
+	(void)events;
 	if (fuse_session_exited(s->fuse) || (r < 0 && r != -EAGAIN && r != -EINTR))
 		end(s);
 }
 
 void session_take_rest(struct session *s)
 {
-	int r = 1;
-
-	for (int i = 0; i < REST && r > 0 && !s->over; i++) {
-		r = fuse_session_receive_buf(s->fuse, &s->buf);
-		if (r > 0)
-			fuse_session_process_buf(s->fuse, &s->buf);
-	}
+	take(s, REST);
 }
 
 static bool has_device(const char *device, const char *path, const char *type, void *data)

@@ -5,9 +5,8 @@
  * stats.c counts.
  *
  * Happy path: draft -> (FLUSH) registered -> (RELEASE) queued -> creating, once that is durable and
- * the limits allow
- * -> processing -> downloading -> ready. engine_turn looks at all that is due and sets the one
- * timer.
+ * the limits allow -> processing -> downloading -> ready. engine_turn looks at all that is due and
+ * sets the one timer.
  *
  * Failures: every answer of the service has one meaning (api.h), and each meaning one move. What
  * has cost money is never dropped: a job with a prediction goes on with that prediction, also after

@@ -1,9 +1,9 @@
 /*
  * The queue: which job may be created now, and what the answer to its create means.
  *
- * Happy path: the first job whose pause is over moves to `creating` when the window, the width and
- * nobody's pause forbid it; once the ledger has that on disk (with the seed), the POST goes out;
- * its answer has the prediction id.
+ * Happy path: the first job whose pause is over moves to `creating` when neither the window nor the
+ * width nor a pause of all forbids it; once the ledger has that on disk (with the seed), the POST
+ * goes out; its answer has the prediction id.
  *
  * Failures: 429 pauses all creates and narrows the width; 5xx puts the job back with a backoff;
  * while creates keep failing only one at a time is tried, so that an outage does not burn every

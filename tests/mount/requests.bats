@@ -415,3 +415,37 @@ os.close(fd)"
 	mv "$M/requests/new" "$M/requests/fox"
 	got fox "a fox"
 }
+
+@test "links cannot be made in requests/: EPERM" {
+	mount_up
+	ask fox "a fox"
+	refute ln -s fox "$M/requests/soft"
+	matches "$(LC_ALL=C ln -s fox "$M/requests/soft" 2>&1)" 'not permitted'
+	matches "$(LC_ALL=C ln "$M/requests/fox" "$M/requests/hard" 2>&1)" 'not permitted'
+	equal "$(ls "$M/requests")" fox
+}
+
+@test "mv of a folder leaves no empty folder in images/ and status/" {
+	mount_up
+	mkdir "$M/requests/cats"
+	ask cats/tabby "a tabby"
+	got cats/tabby "a tabby"
+	mv "$M/requests/cats" "$M/requests/kitties"
+	equal "$(ls "$M/images" "$M/status" | grep -c cats)" 0
+	got kitties/tabby "a tabby"
+	equal "$(stub_count create)" 1
+}
+
+@test "status/ lists a request until both it and its picture were removed, also after a restart" {
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	rm "$M/requests/fox"
+	has_state fox ready
+	remount
+	has_state fox ready
+	rm "$M/images/fox.png"
+	equal "$(ls "$M/status")" ""
+	remount
+	equal "$(ls "$M/status")" ""
+}
