@@ -8,8 +8,13 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/pimagefs
+MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/user
+TEMPLATESDIR ?= $(PREFIX)/share/pimagefs/templates
+KDETEMPLATESDIR ?= $(PREFIX)/share/templates
+TEMPLATE := Picture prompt.txt
 DESTDIR ?=
+DOCS := README.md config/pimagefs.ini config/doc/pimagefs.md config/doc/grammar.md config/doc/sharing.md
 
 FLAVOUR ?= release
 MOUNT ?= $(HOME)/pimagefs-demo
@@ -69,18 +74,21 @@ TEST_CPPFLAGS := -Itests/lib -Itests -Isrc
 B := build/$(FLAVOUR)
 MAIN := src/app/main.c
 SRCS := $(sort $(wildcard src/*/*.c))
-LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SRCS)))
+LIB_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SRCS))) $(B)/gallery_text.o $(B)/grammar_text.o
+PAGE := src/tree/gallery
 TEST_LIB := $(sort $(filter-out tests/lib/faults.c,$(wildcard tests/lib/*.c)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 HELPERS := $(sort $(wildcard tests/mount/*.c tests/bench/*.c))
+SIM := $(sort $(wildcard tests/sim/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-ALL_C := $(SRCS) $(TEST_LIB) $(UNIT) $(HELPERS) $(FUZZ) $(wildcard tests/fuzz/replay.c)
+ALL_C := $(SRCS) $(TEST_LIB) $(UNIT) $(HELPERS) $(SIM) $(FUZZ) $(wildcard tests/fuzz/replay.c)
 
 UNIT_PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(UNIT))
 HELPER_PROGRAMS := $(patsubst tests/%.c,$(B)/%,$(HELPERS))
 REPLAY_PROGRAMS := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/replay_%,$(FUZZ))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ))
-WRAP := $(if $(wildcard tests/lib/oom.c),$(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup))
+WRAP := $(if $(wildcard tests/lib/oom.c),$(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup \
+	json_loadb))
 
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
@@ -104,6 +112,20 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(if $(filter tests/%,$<),$(TEST_CPPFLAGS)) $(ALL_CFLAGS) $(WERROR) \
 		-MMD -MP -c -o $@ $<
 
+# gallery.html's static text, as C.
+$(B)/gallery_text.c: $(PAGE)/embed.awk $(wildcard $(PAGE)/page*)
+	@mkdir -p $(@D)
+	$(Q)LC_ALL=C awk -v dir=$(PAGE) -f $(PAGE)/embed.awk $(PAGE)/page.html >$@
+
+# requests/.help
+$(B)/grammar_text.c: src/tree/text.awk config/doc/grammar.md
+	@mkdir -p $(@D)
+	$(Q)LC_ALL=C awk -v name=grammar_text -f $^ >$@
+
+$(B)/gallery_text.o $(B)/grammar_text.o: $(B)/%.o: $(B)/%.c $(B)/flags
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(WERROR) -c -o $@ $<
+
 # Changed flags build anew.
 $(B)/flags: FORCE | build/deps
 	@mkdir -p $(@D)
@@ -118,6 +140,12 @@ $(UNIT_PROGRAMS): $(B)/unit/%: $(B)/tests/unit/%.o $(patsubst %.c,$(B)/%.o,$(TES
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $^ $(PKG_LIBS) -lcmocka $(LDLIBS)
+
+# The wire of the simulation is in the place of http.
+$(B)/sim/sim: $(patsubst %.c,$(B)/%.o,$(SIM)) $(B)/libpimagefs.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=http_start,--wrap=http_cancel -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 $(HELPER_PROGRAMS): $(B)/%: $(B)/tests/%.o
 	$(call say,LD)
@@ -142,6 +170,7 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libpimagefs.a
 
 unit-programs: $(UNIT_PROGRAMS) ; @:
 helper-programs: $(HELPER_PROGRAMS) $(B)/mount/faults.so ; @:
+sim-program: $(B)/sim/sim ; @:
 replay-programs: $(REPLAY_PROGRAMS) ; @:
 fuzz-programs: $(FUZZ_PROGRAMS) ; @:
 
@@ -158,22 +187,36 @@ bench: deps-tests ## measure latency and memory, beside a shell loop of curl
 	@tests/bench/bench.sh $(CURDIR)/$(B)
 
 install: all ## install below DESTDIR and PREFIX (/usr/local)
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/pimagefs $(DESTDIR)$(BINDIR)/pimagefs
-	install -m 644 README.md config/pimagefs.ini $(DESTDIR)$(DOCDIR)
-	sed -e 's|/usr/local/bin|$(BINDIR)|' -e 's|/usr/local/share/doc/pimagefs|$(DOCDIR)|' \
-		config/pimagefs.service >$(DESTDIR)$(UNITDIR)/pimagefs.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/pimagefs.service
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	sed 's|/usr/local/share/doc/pimagefs|$(DOCDIR)|' config/pimagefs.1 >$(DESTDIR)$(MANDIR)/man1/pimagefs.1
+	chmod 644 $(DESTDIR)$(MANDIR)/man1/pimagefs.1
+	for unit in pimagefs.service pimagefs@.service; do \
+		sed -e 's|/usr/local/bin|$(BINDIR)|' -e 's|/usr/local/share/doc/pimagefs|$(DOCDIR)|' \
+			config/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	install -d $(DESTDIR)$(TEMPLATESDIR) $(DESTDIR)$(KDETEMPLATESDIR)/.source
+	install -m 644 'config/templates/$(TEMPLATE)' $(DESTDIR)$(TEMPLATESDIR)
+	install -m 644 config/pimagefs-prompt.desktop $(DESTDIR)$(KDETEMPLATESDIR)
+	install -m 644 'config/templates/$(TEMPLATE)' \
+		$(DESTDIR)$(KDETEMPLATESDIR)/.source/pimagefs-prompt.txt
+	$(if $(DESTDIR),,@config/templates.sh install '$(TEMPLATESDIR)/$(TEMPLATE)')
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(BINDIR)/pimagefs $(DESTDIR)$(UNITDIR)/pimagefs.service
-	rm -f $(DESTDIR)$(DOCDIR)/README.md $(DESTDIR)$(DOCDIR)/pimagefs.ini
-	-rmdir $(DESTDIR)$(DOCDIR)
+	rm -f $(DESTDIR)$(BINDIR)/pimagefs
+	rm -f $(DESTDIR)$(UNITDIR)/pimagefs.service $(DESTDIR)$(UNITDIR)/pimagefs@.service
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCS))) $(DESTDIR)$(MANDIR)/man1/pimagefs.1
+	$(if $(DESTDIR),,@config/templates.sh remove '$(TEMPLATESDIR)/$(TEMPLATE)')
+	rm -f '$(DESTDIR)$(TEMPLATESDIR)/$(TEMPLATE)' $(DESTDIR)$(KDETEMPLATESDIR)/pimagefs-prompt.desktop
+	rm -f $(DESTDIR)$(KDETEMPLATESDIR)/.source/pimagefs-prompt.txt
+	-rmdir $(DESTDIR)$(DOCDIR) $(DESTDIR)$(TEMPLATESDIR)
 
 # --- test
 
 check: deps-tests ## build and run every test; the last line is the total
-	@DEVELOPER=1 tests/run $(FLAVOUR) unit mount fuzz torture
+	@DEVELOPER=1 tests/run $(FLAVOUR) unit mount fuzz torture sim
 
 check-unit: deps-tests ## the modules alone
 	@DEVELOPER=1 tests/run $(FLAVOUR) unit
@@ -184,10 +227,17 @@ check-mount: deps-tests ## the program on a real mount
 check-fuzz: deps-tests ## replay the fuzzers' corpora
 	@DEVELOPER=1 tests/run $(FLAVOUR) fuzz
 
+check-desktop: deps-tests deps-desktop ## with a browser and file managers, without a screen
+	@DEVELOPER=1 tests/run $(FLAVOUR) desktop
+
 torture: deps-tests ## kills, faults and busy users for SECONDS (60), from SEED; what is lost?
 	@$(MAKE) --no-print-directory all
 	@tests/torture/torture.py --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) \
 		$(B)/pimagefs
+
+sim: deps-tests ## SEEDS (2000) simulated lives from seed FIRST (1): faults, crashes, users
+	@$(MAKE) --no-print-directory sim-program
+	@$(B)/sim/sim --first $(or $(FIRST),1) --seeds $(or $(SEEDS),2000)
 
 asan ubsan: deps-tests ## all tests under AddressSanitizer and UBSan together
 	@tests/run asan unit mount fuzz torture
@@ -205,7 +255,7 @@ fuzz: deps-fuzz ## fuzz each target for FUZZ_SECONDS (60)
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-programs
 	@tests/fuzz/fuzz.sh build/fuzz/fuzz $(or $(FUZZ_SECONDS),60)
 
-lint: deps-lint compile_commands.json ## style, layers, static analysis
+lint: deps-lint compile_commands.json ## style, floors, steps, static analysis
 	@tests/lint/run
 
 format: ## lay out the C files anew, in place
@@ -219,7 +269,7 @@ compile_commands.json: $(ALL_C) ## for editors and clang-tidy
 
 deps: ## install the missing Debian packages
 	@config/deps.sh install build tests lint
-deps-build deps-tests deps-lint deps-valgrind deps-coverage deps-fuzz:
+deps-build deps-tests deps-lint deps-desktop deps-valgrind deps-coverage deps-fuzz:
 	@config/deps.sh install $(sort build $(@:deps-%=%))
 deps-check: ## say which packages are missing to build
 	@config/deps.sh check build
@@ -241,7 +291,7 @@ help: ## this list
 FORCE:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-unit check-mount check-fuzz torture asan ubsan tsan valgrind coverage fuzz lint \
+.PHONY: all check check-unit check-mount check-fuzz check-desktop torture sim asan ubsan tsan valgrind coverage fuzz lint \
 	format demo bench install uninstall dist clean help deps deps-build deps-tests deps-lint \
-	deps-valgrind deps-coverage deps-fuzz deps-check deps-check-tests \
-	unit-programs helper-programs replay-programs fuzz-programs FORCE
+	deps-desktop deps-valgrind deps-coverage deps-fuzz deps-check deps-check-tests \
+	unit-programs helper-programs sim-program replay-programs fuzz-programs FORCE

@@ -48,6 +48,12 @@ bytes=$(wc -c <"$mount/images/fox.png") || {
 	die "no picture came: see $mount/status/fox.json"
 }
 
+# A word of a shell's line.
+at=$mount
+case $at in
+*[!A-Za-z0-9/._+,:@%-]*) at=\'$(printf '%s' "$at" | sed "s/'/'\\\\''/g")\' ;;
+esac
+
 cat <<END
 
 $mount/images/fox.png: $bytes bytes.
@@ -55,12 +61,15 @@ No model made this picture: the demo is a service of its own on this machine tha
 the words of the prompt. With a key of each::labs the same folder gives the model's pictures.
 
 Go on:
-    xdg-open $mount/images              (in a file manager)
-    echo "a quiet lake at night" > $mount/requests/lake
-    cat $mount/images/lake.png > lake.png
-    cat $mount/status/lake.json
-    ls -l $mount/images
-    cat $mount/README.txt
+
+    xdg-open $at/images               # in a file manager
+    echo "a quiet lake at night" > $at/requests/lake
+    cat $at/images/lake.png > ~/lake.png          # waits until the picture is there
+    cat $at/status/lake.json
+    ls -l $at/images
+    cat $at/README.txt
+
 It stays mounted. To end it:
-    fusermount3 -u $mount
+
+    cd && fusermount3 -u $at
 END

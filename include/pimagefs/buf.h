@@ -1,4 +1,4 @@
-/* buf: bytes that grow. Layer 0. data is NULL or ends with a NUL that size does not count. */
+/* buf: bytes that grow. Floor 0. data is NULL or ends with a NUL that size does not count. */
 #ifndef PIMAGEFS_BUF_H
 #define PIMAGEFS_BUF_H
 
@@ -19,6 +19,8 @@ struct buf {
 void buf_release(struct buf *b);
 /* Overwrite, then release: for secrets. */
 void buf_wipe(struct buf *b);
+/* Overwrite and free a text on the heap, and make it NULL. */
+void text_wipe(char **text);
 /* Each returns 0 or -ENOMEM, and then has changed nothing. */
 int buf_append(struct buf *b, const void *bytes, size_t size);
 int buf_puts(struct buf *b, const char *text);

@@ -1,7 +1,6 @@
 /* demo: an each::labs-shaped service on a loopback port, so that everything works with no account
  * and no network. It runs in a process of its own (forked before the mount, so that drawing never
- * stalls the folder), on one loop, without threads. No model makes its pictures, and it says so in
- * each of them. */
+ * stalls the folder), without threads. No model makes its pictures, and it says so in each. */
 #ifndef PIMAGEFS_DEMO_H
 #define PIMAGEFS_DEMO_H
 

@@ -1,6 +1,8 @@
-/* error: what went wrong, in words for a person and as a class for a program. Layer 0. */
+/* error: what went wrong, in words for a person and as a class for a program. Floor 0. */
 #ifndef PIMAGEFS_ERROR_H
 #define PIMAGEFS_ERROR_H
+
+#include "pimagefs/advice.h"
 
 /* The classes of the contract's table; each has one errno and one name in status/. */
 enum error_class {
@@ -18,6 +20,7 @@ enum error_class {
 	ERROR_CANCELLED,
 	ERROR_DOWNLOAD,    /* no picture, too large, cut short each time */
 	ERROR_INTERRUPTED, /* flushed, but never released: held for a decision */
+	ERROR_LOST,        /* the picture was there, and its file is gone */
 	ERROR_CLASSES
 };
 
@@ -29,13 +32,16 @@ struct error {
 	char message[512];
 	char details[1024];
 	char request_id[128];
-	char hint[256];
+	enum advice advice; /* what a person can do about it */
 };
 
 /* Fill class and message; everything else becomes empty. e may be NULL. */
 void error_set(struct error *e, enum error_class class, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void error_hint(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* error_set of ERROR_INVALID; returns -EINVAL. */
+int error_invalid(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Put this before the message; details and advice become empty. e may be NULL. */
+void error_prefix(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Copy text to a field of e, cut to room bytes at a character's end, control characters made
  * spaces. */
 void error_text(char *field, unsigned room, const char *text);

@@ -1,4 +1,4 @@
-/* folder: make a folder of the disk, durably. Layer 1. */
+/* folder: make a folder of the disk, durably. Floor 0. */
 #ifndef PIMAGEFS_FOLDER_H
 #define PIMAGEFS_FOLDER_H
 

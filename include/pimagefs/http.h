@@ -1,4 +1,4 @@
-/* http: HTTP calls on the loop; the only module that knows libcurl. Layer 1.
+/* http: HTTP calls on the loop; the only module that knows libcurl. Floor 1.
  * One curl multi handle: connections are kept alive and shared, HTTP/2 where offered, TLS always
  * checked. */
 #ifndef PIMAGEFS_HTTP_H
@@ -17,12 +17,17 @@ struct http_settings {
 	int idle_timeout_s;  /* no byte for so long */
 	int timeout_s;       /* the whole call */
 	int max_connections; /* per host; 0: no limit */
+	const char *ca_file; /* the authorities to trust instead of the system's; NULL or "": those.
+			      * Copied */
 };
+
+#define HTTP_MAX_ERROR_BODY 65536 /* of an answer that is no 2xx */
 
 /* How a call ended. What matters for a create is whether the service may have seen it. */
 enum http_outcome {
 	HTTP_ANSWERED,  /* a whole answer; status says what it is */
 	HTTP_NOT_SENT,  /* no connection, DNS, TLS: not one byte of the request left */
+	HTTP_UNTRUSTED, /* the certificate does not verify, or ca_file cannot be read: the same */
 	HTTP_NO_ANSWER, /* (part of) the request left, and no whole answer came: timeout, reset,
 			   stall */
 	HTTP_CUT,       /* an answer's body began and broke off */
@@ -45,8 +50,8 @@ struct http_call {
 		      kept-alive connection */
 	/* Follow up to 5 redirects (a GET without secrets: downloads). Otherwise a 3xx that stays
 	 * on the same scheme, host and port is followed with the same method and body, any other is
-	 * HTTP_REFUSED. A 303 to a POST is the answer, and not followed: it says that the request
-	 * was taken. */
+	 * HTTP_REFUSED. A 301, 302 or 303 to a POST is the answer, and not followed: it says that
+	 * the request was taken, or would make a GET of it. */
 	bool follow;
 	bool https_only; /* refuse http:, also after a redirect. Other schemes are always refused */
 	/* Refuse to connect to loopback, private, link-local and other special addresses, at the
@@ -57,8 +62,8 @@ struct http_call {
 	size_t max_bytes; /* of the answer's body */
 	/* NULL: the body is collected. Returns 0 or a negative errno; must not call http. It gets
 	 * only the body of a final 2xx. The body of any other status is collected, with or without
-	 * a sink, up to 64 KiB; what is over that is left out, and the call is answered all the
-	 * same. */
+	 * a sink, up to HTTP_MAX_ERROR_BODY; what is over that is left out, and the call is
+	 * answered all the same. */
 	int (*sink)(const void *bytes, size_t size, void *data);
 	void *sink_data;
 };
@@ -99,6 +104,9 @@ int64_t http_retry_after_ms(const char *value, int64_t wall_now_ms);
 /* Append text percent-encoded as one path segment to out (a struct buf); 0 or -ENOMEM. */
 struct buf;
 int http_encode_segment(struct buf *out, const char *text);
+/* 0 if it is an http or https URL without a user name, as http_start takes it; -EPROTONOSUPPORT,
+ * -EINVAL, -ENOMEM. */
+int http_check_url(const char *url);
 /* True if the URL's host is a loopback name or address (localhost, 127/8, ::1). */
 bool http_is_loopback(const char *url);
 

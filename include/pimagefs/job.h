@@ -1,4 +1,4 @@
-/* job: one request's life as data, and its legal moves as one constant table. Layer 1, pure. */
+/* job: one request's life as data, and its legal moves as one constant table. Floor 2, pure. */
 #ifndef PIMAGEFS_JOB_H
 #define PIMAGEFS_JOB_H
 
@@ -7,6 +7,7 @@
 
 #include "pimagefs/digest.h"
 #include "pimagefs/error.h"
+#include "pimagefs/ledger.h"
 #include "pimagefs/list.h"
 #include "pimagefs/picture.h"
 
@@ -39,6 +40,7 @@ enum job_event {
 	JOB_RETRY,  /* a new create */
 	JOB_RESUME, /* the prediction exists: poll it again */
 	JOB_REUSE,  /* an earlier picture is the same: no create */
+	JOB_LOSE,   /* its picture is no longer in the library */
 	JOB_EVENTS
 };
 
@@ -58,11 +60,13 @@ struct job {
 	enum job_state state;
 	bool current;         /* the id's names in images/ and status/ are this job's */
 	bool dismissed;       /* its name in images/ was removed by the user */
-	bool prediction_over; /* the service said failed or cancelled, or we cancelled it: nothing
-				 left to resume */
+	bool prediction_over; /* the service said so: nothing is left to resume */
+	bool cancel_owed;     /* the service is to be told that nobody wants it any more */
+	char *model;          /* the slug of the model that was asked; never changes */
 	char *prompt;
 	char *input; /* the input object as it will be sent, JSON text; may hold hf_api_token */
 	bool has_seed;
+	bool own_seed; /* the request or [defaults] names it: none was picked */
 	int64_t seed;
 	char *prediction_id;
 	char *link; /* of the picture; secret-free but not shown by default */
@@ -73,26 +77,50 @@ struct job {
 	double cost_usd;       /* negative: unknown */
 	unsigned unanswered;   /* creates that may have been taken, their prediction unknown */
 	int64_t unanswered_ms; /* when the last of them was sent */
+	unsigned spent;        /* creates of one day that the service took and that came to nothing;
+				  not those that it says it did not bill */
+	int64_t spent_ms;      /* when the last of them was taken */
+	int64_t spent_cost;    /* of all of them, in units of budget.h */
 	char *reused_from;     /* the prediction whose picture this one is; NULL: its own */
-	char *picture_path;    /* relative to the library */
+	bool made_anew;        /* no earlier picture can be used for it (reuse.c) */
+	char *picture_path;    /* relative to the library, perhaps in its trash; of a job that is
+				  not ready, where its picture may lie all the same */
 	struct picture picture;
 	int64_t picture_bytes;
 	char sha256[DIGEST_HEX];
-	struct error *error; /* NULL: none */
+	char *tags, *comment; /* marks.h; a comment "": the user took it away */
+	int rating;           /* negative: none */
+	bool sidecar_old;     /* it does not say these yet */
+	uint64_t set;         /* the number of the file of requests/ whose text asks for it among
+				 others; 0: for it alone, or the file is gone */
+	unsigned part;        /* which of them: its id ends so; 0: it never was one of several */
+	char *line;           /* the line of a list that asks for it (prompt_list.h) */
+	char *origins;        /* JSON: where the values come from that the request does not say */
+	struct error *error;  /* NULL: none */
 
 	/* The rest is the running program's. */
-	struct list link_in;  /* the engine's queue or active list */
-	struct list dirty_in; /* the ledger's */
-	int64_t due_ms;       /* monotonic: not before this is the next step taken */
-	int64_t since_ms;     /* monotonic: when its present phase began */
-	unsigned tries;       /* of the present step */
-	unsigned waits;       /* those that cost none: no connection, no room on our disk */
-	unsigned relinks;     /* dead links that were asked for anew */
-	bool filed;           /* a file of requests/ holds its text */
-	bool own_seed;        /* the request or [defaults] names the seed: none was picked */
-	void *call;           /* the engine's call in flight */
-	void *view;           /* the views' record */
-	struct list twins;    /* ready jobs with the same input (reuse.c) */
+	struct ledger_item item;
+	struct list link_in;   /* one of the lists of jobs.c */
+	int64_t due_ms;        /* monotonic: not before this is the next step taken */
+	int64_t since_ms;      /* monotonic: when its present phase began */
+	unsigned tries;        /* of the present step */
+	unsigned waits;        /* those that cost none: no connection, no room on our disk */
+	unsigned relinks;      /* dead links that were asked for anew */
+	unsigned unknowns;     /* polls that did not know the prediction, in a row */
+	int64_t unknown_ms;    /* monotonic: the first of them began */
+	int64_t owing_ms;      /* monotonic: since when it owes a cancel */
+	bool asked_again;      /* by the user: the end of this prediction leads to another */
+	unsigned command;      /* of the user's, counted: the one that asked again */
+	unsigned position;     /* in the queue, as it was ... */
+	uint64_t position_age; /* ... at this age of the queue (jobs.c) */
+	bool perhaps_kept;     /* look for its picture in the library before another is kept */
+	void *file;            /* the node of the file of requests/ that holds its text, or NULL */
+	void *shelf;           /* the engine's count of its name's pictures, where it is one */
+	void *call;            /* the engine's call in flight */
+	void *chore;           /* the engine's: its picture is being moved (trash.c) */
+	void *view;            /* the views' record */
+	void *links;           /* the links' record */
+	struct list twins;     /* ready jobs with the same input (reuse.c) */
 	struct job_share share;
 	int64_t away_ms; /* monotonic: since then the service cannot be reached; 0: it can */
 };
@@ -107,6 +135,12 @@ bool job_may(const struct job *job, enum job_event event);
 /* Not yet ended: draft, queued, creating, processing, downloading. (held and invalid wait for the
  * user, not for us.) */
 bool job_pending(const struct job *job);
+/* Its picture can be opened, as far as is known. */
+bool job_has_picture(const struct job *job);
+/* Its picture is on its way out of the trash. */
+bool job_comes_back(const struct job *job);
+/* The user has removed both its request and its picture (or the reason why there is none). */
+bool job_is_removed(const struct job *job);
 /* Ended without a picture and may be asked again: failed, held, cancelled. */
 bool job_retryable(const struct job *job);
 const char *job_state_name(enum job_state state);

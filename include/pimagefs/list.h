@@ -1,4 +1,4 @@
-/* list: an intrusive ring of links; the head is a link too. Layer 0. */
+/* list: an intrusive ring of links; the head is a link too. Floor 0. */
 #ifndef PIMAGEFS_LIST_H
 #define PIMAGEFS_LIST_H
 

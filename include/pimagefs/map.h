@@ -1,4 +1,4 @@
-/* map: tables from a text or a number to a pointer; the one place that knows uthash. Layer 0.
+/* map: tables from a text or a number to a pointer; the one place that knows uthash. Floor 0.
  * Keys are copied; values belong to the caller. */
 #ifndef PIMAGEFS_MAP_H
 #define PIMAGEFS_MAP_H

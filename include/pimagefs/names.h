@@ -1,4 +1,4 @@
-/* names: from a path below requests/ to an id, and which names are drafts. Layer 1, pure. */
+/* names: from a path below requests/ to an id, and which names are drafts. Floor 1, pure. */
 #ifndef PIMAGEFS_NAMES_H
 #define PIMAGEFS_NAMES_H
 
@@ -17,12 +17,25 @@ int names_check(const char *name, bool draft);
 /* As names_check, and -EINVAL for a folder whose name would hide a file of images/ or status/
  * (it ends with .png, .jpg, .webp, .json or .error.txt). */
 int names_check_folder(const char *name);
-/* Length of the path without a known ending of its last part (.txt .json .prompt .md, any case kept
- * as is: only lower case counts). */
+enum names_last { NAMES_REQUEST, NAMES_DRAFT, NAMES_FOLDER };
+/* May this be a path below requests/ that ends in such a name? 0, -ENAMETOOLONG or -EINVAL. */
+int names_check_path(const char *path, enum names_last last);
+/* Length of the path without a known ending of its last part (.txt .json .prompt .prompts .md, any
+ * case kept as is: only lower case counts). */
 size_t names_id_length(const char *path);
-/* True if the last part of path matches one of the fnmatch patterns, or has nothing before its
- * ending. */
+/* Length of the path without an ending that the tree gives an id (.png .jpg .webp .json
+ * .error.txt).
+ */
+size_t names_made_length(const char *path);
+/* True if a part of path matches one of the fnmatch patterns, or the last one has nothing before
+ * its ending. */
 bool names_is_draft(const char *path, char *const *patterns, size_t n);
+/* One prompt a line: it ends in .prompts. */
+bool names_is_list(const char *path);
+/* True for a name that desktops look for in every folder (".hidden", ".Trash-1000", ".directory",
+ * ...).
+ */
+bool names_is_probed(const char *name);
 /* True for a text of the network that may stand as one file name: 1..max bytes of [A-Za-z0-9._-],
  * not beginning with '.'. */
 bool names_is_plain(const char *text, size_t max);

@@ -1,8 +1,9 @@
-/* pace: how fast: rate window, backoff, the number running at once, when to poll. Layer 1, pure
+/* pace: how fast: rate window, backoff, the number running at once, when to poll. Floor 3, pure
  * functions of clock and random. Times are milliseconds. */
 #ifndef PIMAGEFS_PACE_H
 #define PIMAGEFS_PACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,13 @@ struct pace_window {
 /* 0 or -ENOMEM. limit >= 1. */
 int pace_window_init(struct pace_window *w, size_t limit, int64_t window_ms);
 void pace_window_release(struct pace_window *w);
+/* Another limit and length; the newest events stay. 0, or -ENOMEM and nothing has changed. */
+int pace_window_resize(struct pace_window *w, size_t limit, int64_t window_ms);
 /* How long until another event is allowed; 0: now. A time in the future (the clock was set back)
  * becomes now, for good. */
 int64_t pace_window_wait(struct pace_window *w, int64_t now);
+/* The same for a window that is longer by so much. */
+int64_t pace_window_wait_more(struct pace_window *w, int64_t now, int64_t more_ms);
 void pace_window_add(struct pace_window *w, int64_t now);
 /* The event that was added at `from` counts from `to`, which is later: when the service saw a
  * create is only known to be before its answer came. Nothing happens if there is none. */
@@ -37,6 +42,8 @@ struct pace_width {
 	unsigned limit, now, successes;
 };
 void pace_width_init(struct pace_width *w, unsigned limit);
+/* Another limit; what it is narrowed to stays so, below it. */
+void pace_width_limit(struct pace_width *w, unsigned limit);
 void pace_width_busy(struct pace_width *w);
 void pace_width_success(struct pace_width *w);
 
@@ -48,6 +55,8 @@ struct pace_poll {
 	unsigned count, next;
 };
 void pace_poll_init(struct pace_poll *p, int first_ms, int min_ms, int max_ms);
+/* Other settings; what was learnt stays. */
+void pace_poll_set(struct pace_poll *p, int first_ms, int min_ms, int max_ms);
 /* A prediction took so long, as the service tells it. */
 void pace_poll_learn(struct pace_poll *p, int64_t duration_ms);
 /* When, after `elapsed_ms` since the create's answer, to ask (next): a delay in [min_ms, max_ms],

@@ -1,4 +1,4 @@
-/* picture: what kind of picture are these bytes, how large, and are they whole. Layer 1, pure. */
+/* picture: what kind of picture are these bytes, how large, and are they whole. Floor 2, pure. */
 #ifndef PIMAGEFS_PICTURE_H
 #define PIMAGEFS_PICTURE_H
 

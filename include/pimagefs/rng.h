@@ -1,5 +1,5 @@
 /* rng: random numbers from the kernel, and a small reproducible generator for pictures and tests.
- * Layer 0. */
+ * Floor 0. */
 #ifndef PIMAGEFS_RNG_H
 #define PIMAGEFS_RNG_H
 
@@ -7,8 +7,6 @@
 
 /* Any 64 bits, from getrandom(2). */
 uint64_t rng_u64(void);
-/* Even in [0, below); below > 0. */
-uint64_t rng_below(uint64_t below);
 
 /* splitmix64: the same state gives the same row on every machine. */
 uint64_t rng_next(uint64_t *state);

@@ -1,4 +1,4 @@
-/* salvage: what can still be read of a database that was put aside. Layer 2; its SQL is store's. */
+/* salvage: what can still be read of a database that was put aside. Floor 2; its SQL is store's. */
 #ifndef PIMAGEFS_SALVAGE_H
 #define PIMAGEFS_SALVAGE_H
 

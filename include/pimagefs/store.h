@@ -1,4 +1,4 @@
-/* store: what must survive, in SQLite; all SQL is here. Layer 2.
+/* store: what must survive, in SQLite; all SQL is here. Floor 2.
  * Every put and delete happens between store_begin and store_commit; nothing is durable before
  * commit returned 0. */
 #ifndef PIMAGEFS_STORE_H
@@ -23,8 +23,9 @@ struct store_file {
 	size_t size;
 	const void *xattrs;
 	size_t xattrs_size;
-	uint64_t job; /* whose text this is; 0: none */
-	bool unsent;  /* has text that was flushed and never submitted */
+	uint64_t job;     /* whose text this is; 0: none */
+	bool unsent;      /* has text that was flushed and never submitted */
+	bool unconfirmed; /* has text that no FLUSH confirmed */
 };
 
 struct store_folder {
@@ -36,13 +37,24 @@ struct store_folder {
 /* Opens (or makes, 0600) FOLDER/pimagefs.db in WAL mode with synchronous=FULL and brings its schema
  * up to date. 0; -EBUSY (another pimagefs holds the folder: an flock on FOLDER/lock, kept until
  * store_close), -EIO/-ENOSPC/-EROFS/-EACCES, -EUCLEAN (damaged), -EPROTO (made by a newer
- * pimagefs); err says it in words. Makes the folder (0700) if need be. */
-int store_open(struct store **out, const char *folder, struct error *err);
+ * pimagefs); err says it in words. Makes the folder (0700) if need be.
+ * vfs names the VFS of SQLite under the database; NULL: its own. */
+int store_open(struct store **out, const char *folder, const char *vfs, struct error *err);
 /* As store_open, but a damaged database is renamed to pimagefs.db.damaged-YYYYMMDDTHHMMSSZ in the
  * same folder (with its log; nothing is ever overwritten) and a new one made. *aside is then its
  * name, the caller's, else NULL. */
-int store_open_mended(struct store **out, const char *folder, char **aside, struct error *err);
+int store_open_mended(struct store **out, const char *folder, const char *vfs, char **aside,
+		      struct error *err);
+/* To look at the database of a folder and leave no trace: for reading only, without its log and
+ * without a lock. 0, -ENOENT (there is none), -EBUSY (it is open, or was not closed: the newest of
+ * it is still in its log), -EUCLEAN, or what opening gave. */
+int store_open_still(struct store **out, const char *folder);
 void store_close(struct store *s);
+/* Note beside our lock what our mount is (session_device), for who finds the folder held. */
+void store_note_mount(struct store *s, const char *device);
+/* What who holds the folder's lock, or held it last, has noted; "" for nothing. */
+#define STORE_DEVICE 32
+void store_read_mount(const char *folder, char device[STORE_DEVICE]);
 
 /* Each 0 or a negative errno (-ENOSPC, -EIO, -EROFS, -ENOMEM). After a failure: store_rollback. */
 int store_begin(struct store *s);

@@ -1,4 +1,4 @@
-/* suggest: the nearest right name for a misspelt one. Layer 0. */
+/* suggest: the nearest right name for a misspelt one. Floor 0. */
 #ifndef PIMAGEFS_SUGGEST_H
 #define PIMAGEFS_SUGGEST_H
 

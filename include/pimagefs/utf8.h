@@ -1,4 +1,4 @@
-/* utf8: is this text, and where does a character end. Layer 0. */
+/* utf8: is this text, and where does a character end. Floor 0. */
 #ifndef PIMAGEFS_UTF8_H
 #define PIMAGEFS_UTF8_H
 

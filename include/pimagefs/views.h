@@ -1,5 +1,5 @@
 /* views: images/ and status/ as the jobs have them: which names, which are listed, which node is
- * whose. Layer 3. */
+ * whose. Floor 4. */
 #ifndef PIMAGEFS_VIEWS_H
 #define PIMAGEFS_VIEWS_H
 

@@ -1,4 +1,4 @@
-/* waiters: readers that wait for a picture: a record each, never a thread. Layer 4.
+/* waiters: readers that wait for a picture: a record each, never a thread. Floor 5.
  * Each is finished exactly once: woken, interrupted, timed out, or let go at the end. */
 #ifndef PIMAGEFS_WAITERS_H
 #define PIMAGEFS_WAITERS_H
@@ -6,7 +6,8 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 #include <stdint.h>
-#include <uv.h>
+
+#include "pimagefs/world.h"
 
 struct waiters;
 
@@ -15,9 +16,9 @@ struct waiters;
 typedef void (*waiters_finish_fn)(fuse_req_t req, void *payload, int r, void *data);
 
 /* timeout_ms 0: for ever. 0 or -ENOMEM. */
-int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish,
-		void *data);
-/* Everyone must have been let go. The loop must run on until its handle is closed. Takes NULL. */
+int waiters_new(struct waiters **out, const struct world *world, int64_t timeout_ms,
+		waiters_finish_fn finish, void *data);
+/* Everyone must have been let go. Takes NULL. */
 void waiters_free(struct waiters *w);
 /* Wait for `key` (a job's number). A request that was interrupted already is finished before this
  * returns. 0 or -ENOMEM. */

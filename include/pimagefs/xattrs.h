@@ -1,4 +1,4 @@
-/* xattrs: a file's own extended attributes, as data. Layer 1, pure. */
+/* xattrs: a file's own extended attributes, as data. Floor 0, pure. */
 #ifndef PIMAGEFS_XATTRS_H
 #define PIMAGEFS_XATTRS_H
 

@@ -59,3 +59,12 @@ void daemon_ready(int ready_fd)
 		;
 	close(ready_fd);
 }
+
+bool daemon_has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || (errno != ENXIO && errno != EIO && errno != ENOENT);
+}

@@ -3,8 +3,9 @@
  *
  * Everything that can fail fails in the foreground: one sentence on standard error, exit status 1
  * (2 for the command line). Exit status 0: the mount is up (in the background), or has ended
- * cleanly (with -f).
+ * cleanly (with -f); 129, as a shell has it, if its terminal went away.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "check.h"
 #include "daemon.h"
 #include "pimagefs/log.h"
+#include "pimagefs/models.h"
 
 #ifndef PIMAGEFS_VERSION
 #define PIMAGEFS_VERSION "dev"
@@ -22,8 +25,6 @@
 static int complain(const struct error *err)
 {
 	fprintf(stderr, "pimagefs: %s\n", err->message);
-	if (err->hint[0])
-		fprintf(stderr, "pimagefs: %s\n", err->hint);
 	return 1;
 }
 
@@ -38,30 +39,11 @@ static void keep_memory_private(void)
 
 static int load(struct app *app, struct error *err)
 {
-	const struct config_sources from = {
-		.file = app->options->file,
-		.overrides = app->options->settings,
-		.n_overrides = app->options->n_settings,
-		.demo = app->options->demo,
-	};
-	int r = config_load(&app->settings, &from, err);
+	int r = app_load(app->options, &app->settings, &app->rules, err);
 
-	if (r == 0)
-		r = request_rules_new(&app->rules, app->settings, err);
 	if (r == 0 && !app->options->check_config)
 		r = session_check(app->options->mountpoint, err);
 	return r;
-}
-
-static void open_log(const struct app *app)
-{
-	const char *target = app->settings->log.target;
-
-	if (strcmp(target, "auto") == 0)
-		target = app->options->foreground ? "stderr" : "syslog";
-	if (log_open(target, app->options->debug ? LOG_LEVEL_DEBUG
-						 : (enum log_level)app->settings->log.level) < 0)
-		fprintf(stderr, "pimagefs: cannot log to %s; logging to standard error\n", target);
 }
 
 /* Where the start is watched, and where it is looked up later. */
@@ -89,7 +71,9 @@ static int mount_and_run(struct app *app)
 		complain(&err);
 		goto out;
 	}
-	open_log(app);
+	if (app_open_log(app) < 0)
+		fprintf(stderr, "pimagefs: cannot log to %s; logging to standard error\n",
+			app->settings->log.target);
 	if (app->notice)
 		give_notice(app);
 	log_info("mounted at %s%s", app->options->mountpoint,
@@ -97,7 +81,7 @@ static int mount_and_run(struct app *app)
 	if (ready_fd >= 0)
 		daemon_ready(ready_fd);
 	app_run(app);
-	status = 0;
+	status = app->hung_up ? 128 + SIGHUP : 0;
 out:
 	app_release(app);
 	return status;
@@ -110,6 +94,8 @@ int main(int argc, char **argv)
 	struct error err;
 	int status = 2;
 
+	if (argc == 2 && strcmp(argv[1], COURIER_OPTION) == 0)
+		return courier_main();
 	keep_memory_private();
 	if (options_parse(&options, argc, argv, &err) < 0) {
 		complain(&err);
@@ -121,13 +107,13 @@ int main(int argc, char **argv)
 		status = complain(&err);
 		app_release(&app);
 	} else if (options.check_config) {
-		printf("the settings are fine%s%s\n", app.settings->file[0] ? ": " : "",
-		       app.settings->file);
+		status = check_config(&options, app.settings);
 		app_release(&app);
-		status = 0;
 	} else {
 		status = mount_and_run(&app);
 	}
 	options_release(&options);
+	if (app.stuck)
+		_exit(status); /* exit() would wait for the disk that does not answer */
 	return status;
 }

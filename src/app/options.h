@@ -9,7 +9,8 @@
 /* The command line. Texts point into argv or to heap that options_release frees. */
 struct options {
 	const char *file; /* -c */
-	bool foreground, debug, demo, check_config, help, version;
+	const char *name; /* --name */
+	bool foreground, debug, demo, check_config, online, new_library, help, version;
 	char *mountpoint;      /* absolute; NULL if none was given */
 	const char **settings; /* -o section.key=value */
 	size_t n_settings;
@@ -22,6 +23,8 @@ struct options {
 /* 0 or -EINVAL with err. */
 int options_parse(struct options *o, int argc, char **argv, struct error *err);
 void options_release(struct options *o);
+/* May others come in: is there an allow_other among the mount options, as libfuse reads them? */
+bool options_are_shared(const struct options *o);
 extern const char options_help[];
 
 #endif

@@ -23,7 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pimagefs/disk.h"
 #include "pimagefs/log.h"
+#include "pimagefs/suggest.h"
 
 #define TURN 64 /* requests taken before others have their turn */
 #define REST 100000
@@ -32,7 +34,8 @@ struct session {
 	struct fuse_session *fuse;
 	struct fuse_buf buf;
 	uv_poll_t poll, mounts;
-	int mounts_fd;
+	uv_check_t first; /* turn of the loop */
+	FILE *table;      /* of mounts */
 	unsigned open_handles;
 	bool mounted, over;
 	bool away; /* out of the tree: at its path there may be another mount by now */
@@ -61,54 +64,68 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* Looks through the table of mounts; fn returns true to stop. */
-static bool find_mount(bool (*fn)(const char *device, const char *path, const char *type,
-				  void *data),
-		       void *data)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, device[32], *path, type[64], *dash;
-	size_t room = 0;
-	bool found = false;
+struct mount_at {
+	bool ours;
+	char device[32]; /* "" if nothing is mounted */
+};
 
-	while (f && !found && getline(&line, &room, f) > 0) {
-		path = NULL;
+#define TABLE "/proc/self/mountinfo"
+
+/* What is mounted at a path, or on a device if path is NULL; the last one is on top. 0, or -EIO:
+ * nothing is known. */
+static int read_table(FILE *f, const char *path, const char *device, struct mount_at *out)
+{
+	struct mount_at found = { .ours = false };
+	char *line = NULL, on[32], *at, type[64], *dash;
+	size_t room = 0;
+	int r;
+
+	rewind(f);
+	while (getline(&line, &room, f) > 0) {
+		at = NULL;
 		dash = strstr(line, " - ");
-		if (dash && sscanf(line, "%*s %*s %31s %*s %ms", device, &path) == 2 &&
+		if (dash && sscanf(line, "%*s %*s %31s %*s %ms", on, &at) == 2 &&
 		    sscanf(dash + 3, "%63s", type) == 1) {
-			unescape(path);
-			found = fn(device, path, type, data);
+			unescape(at);
+			if (path ? strcmp(at, path) == 0 : device && strcmp(on, device) == 0) {
+				found.ours = strcmp(type, "fuse.pimagefs") == 0;
+				memcpy(found.device, on, sizeof(on));
+			}
 		}
-		free(path);
+		free(at);
 	}
+	r = feof(f) ? 0 : -EIO;
 	free(line);
-	if (f)
+	if (r == 0)
+		*out = found;
+	return r;
+}
+
+static struct mount_at find_mount(const char *path, const char *device)
+{
+	struct mount_at found = { .ours = false };
+	FILE *f = fopen(TABLE, "re");
+
+	if (f) {
+		read_table(f, path, device, &found);
 		fclose(f);
+	}
 	return found;
 }
 
-struct mount_at {
-	const char *path;
-	bool ours;
-	char device[32];
-};
-
-static bool is_at(const char *device, const char *path, const char *type, void *data)
+bool session_is_mounted(const char *device)
 {
-	struct mount_at *at = data;
-
-	if (strcmp(path, at->path) != 0)
-		return false;
-	at->ours = strcmp(type, "fuse.pimagefs") == 0;
-	snprintf(at->device, sizeof(at->device), "%s", device);
-	return false; /* the last one is on top */
+	return *device && find_mount(NULL, device).ours;
 }
 
-static int run_fusermount(const char *mountpoint)
+static int unmount_stale(const char *mountpoint)
 {
-	pid_t pid = fork();
+	pid_t pid;
 	int status;
 
+	if (umount2(mountpoint, MNT_DETACH) == 0)
+		return 0;
+	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
@@ -122,24 +139,13 @@ static int run_fusermount(const char *mountpoint)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }
 
-static int unmount_stale(const char *mountpoint)
+int session_look(const char *mountpoint, struct error *err)
 {
-	if (umount2(mountpoint, MNT_DETACH) == 0)
-		return 0;
-	return run_fusermount(mountpoint);
-}
-
-int session_check(const char *mountpoint, struct error *err)
-{
-	struct mount_at at = { .path = mountpoint };
+	struct mount_at at = find_mount(mountpoint, NULL);
 	struct stat st;
 	int r = stat(mountpoint, &st) < 0 ? -errno : 0;
 
-	find_mount(is_at, &at);
 	if (r == -ENOTCONN && at.ours) {
-		r = unmount_stale(mountpoint);
-		if (r == 0)
-			return session_check(mountpoint, err);
 		error_set(
 			err, ERROR_INVALID,
 			"%s holds a mount of a pimagefs that has ended, and it cannot be unmounted",
@@ -149,7 +155,7 @@ int session_check(const char *mountpoint, struct error *err)
 	if (r < 0) {
 		error_set(err, ERROR_INVALID, "the mountpoint %s cannot be used: %s", mountpoint,
 			  strerror(-r));
-		return r;
+		return r == -ENOTCONN ? -EBUSY : r;
 	}
 	if (!S_ISDIR(st.st_mode)) {
 		error_set(err, ERROR_INVALID, "the mountpoint %s is no folder", mountpoint);
@@ -158,9 +164,33 @@ int session_check(const char *mountpoint, struct error *err)
 	if (at.device[0]) {
 		error_set(err, ERROR_INVALID, "the mountpoint %s is in use: %s is mounted there",
 			  mountpoint, at.ours ? "a pimagefs" : "something else");
-		return -EBUSY;
+		return at.ours ? -EALREADY : -EBUSY;
 	}
 	return 0;
+}
+
+int session_check(const char *mountpoint, struct error *err)
+{
+	int r = session_look(mountpoint, err);
+
+	return r == -ENOTCONN && unmount_stale(mountpoint) == 0 ? session_look(mountpoint, err) : r;
+}
+
+static int any_name(const char *name, void *data)
+{
+	(void)name;
+	(void)data;
+	return 1;
+}
+
+bool session_hides(const char *mountpoint)
+{
+	int fd = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool found = fd >= 0 && disk_real.list(&disk_real, fd, any_name, NULL) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return found;
 }
 
 /* --- requests --- */
@@ -203,43 +233,61 @@ void session_take_rest(struct session *s)
 	take(s, REST);
 }
 
-static bool has_device(const char *device, const char *path, const char *type, void *data)
+bool session_is_away(const struct session *s)
 {
-	const struct session *s = data;
+	struct mount_at at;
 
-	(void)path;
-	(void)type;
-	return strcmp(device, s->device) == 0;
+	/* Read from the descriptor that is open, for there may be none left to open it by. */
+	return s->away ||
+	       (s->table && read_table(s->table, NULL, s->device, &at) == 0 && !at.device[0]);
+}
+
+static void look_at_mounts(struct session *s)
+{
+	if (s->over || s->away || !session_is_away(s))
+		return;
+	s->away = true;
+	uv_poll_stop(&s->mounts);
+	s->detached(s->data);
 }
 
 static void on_mounts_changed(uv_poll_t *poll, int status, int events)
 {
-	struct session *s = poll->data;
-
 	(void)status;
 	(void)events;
-	if (s->over || find_mount(has_device, s))
-		return;
-	s->away = true;
-	uv_poll_stop(poll);
-	s->detached(s->data);
+	look_at_mounts(poll->data);
+}
+
+/* The kernel tells of a change once, and one from before epoll knew the descriptor it told while
+ * that was added, to nobody. */
+static void on_first_turn(uv_check_t *first)
+{
+	uv_check_stop(first);
+	look_at_mounts(first->data);
 }
 
 /* Without it a lazy unmount is noticed only when the last reader has left. */
 static void watch_mounts(struct session *s, uv_loop_t *loop)
 {
-	struct mount_at at = { .path = s->mountpoint };
+	struct mount_at at = find_mount(s->mountpoint, NULL);
 
-	find_mount(is_at, &at);
 	if (!at.ours)
 		return;
 	memcpy(s->device, at.device, sizeof(s->device));
-	s->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (s->mounts_fd < 0 || uv_poll_init(loop, &s->mounts, s->mounts_fd) < 0)
+	s->table = fopen(TABLE, "re");
+	if (!s->table || uv_poll_init(loop, &s->mounts, fileno(s->table)) < 0)
 		return;
 	s->mounts.data = s;
-	s->open_handles++;
+	uv_check_init(loop, &s->first);
+	s->first.data = s;
+	s->open_handles += 2;
 	uv_poll_start(&s->mounts, UV_PRIORITIZED, on_mounts_changed);
+	uv_check_start(&s->first, on_first_turn);
+}
+
+const char *session_device(const struct session *s)
+{
+	return s->device;
 }
 
 /* --- life --- */
@@ -255,15 +303,94 @@ static int make_args(const struct session_options *options, struct fuse_args *ar
 
 	if (r == 0)
 		r = add_option(args, "fsname=pimagefs,subtype=pimagefs,nosuid,nodev,noatime");
-	for (size_t i = 0; r == 0 && i < options->n_mount; i++) {
+	for (size_t i = 0; r == 0 && i < options->n_mount; i++)
 		r = add_option(args, options->mount[i]);
-		/* Others may come in: then the kernel checks modes for all, groups included. */
-		if (r == 0 && strcmp(options->mount[i], "allow_other") == 0)
-			r = add_option(args, "default_permissions");
-	}
+	if (r == 0 && options->shared)
+		r = add_option(args, "default_permissions");
 	if (r == 0 && options->debug && fuse_opt_add_arg(args, "-d") < 0)
 		r = -ENOMEM;
 	return r;
+}
+
+/* libfuse's own words: its way of writing them would wait for who reads. */
+static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	text[strcspn(text, "\n")] = '\0';
+	if (level <= FUSE_LOG_ERR)
+		log_error("%s", text);
+	else
+		log_debug("%s", text);
+}
+
+/* What it says while options are tried has better words here. */
+static void on_trial_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+	(void)level;
+	(void)fmt;
+	(void)args;
+}
+
+static bool is_taken(const char *option)
+{
+	const struct session_options one = { .mount = &option, .n_mount = 1 };
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *fuse = NULL;
+
+	if (make_args(&one, &args) == 0)
+		fuse = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), NULL);
+	if (fuse)
+		fuse_session_destroy(fuse);
+	fuse_opt_free_args(&args);
+	return fuse != NULL;
+}
+
+static void refuse_option(const char *option, struct error *err)
+{
+	static const char *const known[] = {
+		"allow_other", "allow_root", "auto_unmount", "default_permissions",
+		"max_read",    "fsname",     "subtype",      "ro",
+		"rw",          "exec",       "noexec",       "atime",
+		"noatime"
+	};
+	char name[64];
+	const char *nearest;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(option, "="), option);
+	nearest = suggest(name, known, sizeof(known) / sizeof(*known));
+	if (nearest && strcmp(name, nearest) == 0)
+		error_set(err, ERROR_INVALID, "-o %s: the mount option %s does not take that",
+			  option, name);
+	else
+		error_set(err, ERROR_INVALID,
+			  "-o %s is no mount option, and no setting (section.key=value)%s%s%s",
+			  option, nearest ? "; did you mean " : "", nearest ? nearest : "",
+			  nearest ? "?" : "");
+}
+
+/* libfuse refused them all; which one it meant is found by trying each. */
+static void name_option(const struct session_options *options, struct error *err)
+{
+	for (size_t i = 0; i < options->n_mount; i++) {
+		if (!is_taken(options->mount[i])) {
+			refuse_option(options->mount[i], err);
+			return;
+		}
+	}
+	error_set(err, ERROR_INVALID, "libfuse does not take these mount options together");
+}
+
+static int new_fuse(struct session *s, const struct session_options *options,
+		    struct fuse_args *args, struct fs *fs, struct error *err)
+{
+	fuse_set_log_func(on_trial_log);
+	s->fuse = fuse_session_new(args, &fs_ops, sizeof(fs_ops), fs);
+	if (!s->fuse)
+		name_option(options, err);
+	fuse_set_log_func(on_fuse_log);
+	return s->fuse ? 0 : -EINVAL;
 }
 
 static int attach(struct session *s, uv_loop_t *loop)
@@ -290,7 +417,6 @@ int session_start(struct session **out, uv_loop_t *loop, const struct session_op
 
 	if (r < 0)
 		goto fail;
-	s->mounts_fd = -1;
 	s->ended = ended;
 	s->detached = detached;
 	s->data = data;
@@ -298,9 +424,11 @@ int session_start(struct session **out, uv_loop_t *loop, const struct session_op
 	s->mountpoint = strdup(options->mountpoint);
 	if (!s->mountpoint)
 		goto fail;
+	r = new_fuse(s, options, &args, fs, err);
+	if (r < 0)
+		goto out;
 	r = -EINVAL;
-	s->fuse = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), fs);
-	if (!s->fuse || fuse_session_mount(s->fuse, s->mountpoint) < 0)
+	if (fuse_session_mount(s->fuse, s->mountpoint) < 0)
 		goto fail;
 	s->mounted = true;
 	r = attach(s, loop);
@@ -314,6 +442,7 @@ fail:
 	error_set(err, ERROR_INVALID, "cannot mount at %s: %s", options->mountpoint,
 		  r == -EINVAL ? "see the line above (is fuse3 installed, and the folder yours?)"
 			       : strerror(-r));
+out:
 	fuse_opt_free_args(&args);
 	session_stop(s);
 	return r;
@@ -321,8 +450,8 @@ fail:
 
 static void session_free(struct session *s)
 {
-	if (s->mounts_fd >= 0)
-		close(s->mounts_fd);
+	if (s->table)
+		fclose(s->table);
 	/* By path libfuse would unmount what has been mounted there since; closing is enough. */
 	if (s->mounted && (!s->away || fuse_session_exited(s->fuse)))
 		fuse_session_unmount(s->fuse);
@@ -351,6 +480,8 @@ void session_stop(struct session *s)
 		return;
 	}
 	uv_close((uv_handle_t *)&s->poll, on_closed);
-	if (s->mounts.data)
+	if (s->mounts.data) {
 		uv_close((uv_handle_t *)&s->mounts, on_closed);
+		uv_close((uv_handle_t *)&s->first, on_closed);
+	}
 }

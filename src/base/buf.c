@@ -32,6 +32,14 @@ void buf_wipe(struct buf *b)
 	buf_release(b);
 }
 
+void text_wipe(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
 /* Not realloc: it would leave copies behind that buf_wipe cannot reach. */
 static int reserve(struct buf *b, size_t size)
 {

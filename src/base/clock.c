@@ -35,6 +35,13 @@ int64_t clock_wall_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
+static int64_t in_years(int64_t wall_ms)
+{
+	if (wall_ms < YEAR_0_MS)
+		return YEAR_0_MS;
+	return wall_ms >= YEAR_10000_MS ? YEAR_10000_MS - 1 : wall_ms;
+}
+
 /* The remainders only tell the compiler what is so anyway: that the digits fit. */
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])
 {
@@ -42,10 +49,7 @@ void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])
 	time_t seconds;
 	unsigned ms;
 
-	if (wall_ms < YEAR_0_MS)
-		wall_ms = YEAR_0_MS;
-	if (wall_ms >= YEAR_10000_MS)
-		wall_ms = YEAR_10000_MS - 1;
+	wall_ms = in_years(wall_ms);
 	ms = (unsigned)((wall_ms - YEAR_0_MS) % 1000);
 	seconds = (wall_ms - (int64_t)ms) / 1000;
 	gmtime_r(&seconds, &tm);
@@ -53,6 +57,21 @@ void clock_rfc3339(int64_t wall_ms, char out[CLOCK_TEXT])
 		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
 		 (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
 		 (unsigned)tm.tm_sec % 100, ms);
+}
+
+void clock_local(int64_t wall_ms, char day[CLOCK_DAY], char time[CLOCK_TIME])
+{
+	struct tm tm = { .tm_mday = 1 };
+	time_t seconds;
+
+	wall_ms = in_years(wall_ms);
+	seconds = (wall_ms - (wall_ms - YEAR_0_MS) % 1000) / 1000;
+	tzset(); /* localtime_r need not see a zone that was changed */
+	localtime_r(&seconds, &tm);
+	snprintf(day, CLOCK_DAY, "%04u-%02u-%02u", (unsigned)(tm.tm_year + 1900) % 10000,
+		 (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100);
+	snprintf(time, CLOCK_TIME, "%02u%02u%02u", (unsigned)tm.tm_hour % 100,
+		 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
 
 int clock_parse_rfc3339(const char *text, int64_t *wall_ms)

@@ -1,12 +1,12 @@
 /*
  * error: what went wrong, in words for a person and as a class for a program.
  *
- * Who finds an error fills it with error_set and perhaps error_hint; it is then copied as plain
+ * Who finds an error fills it with error_set and perhaps an advice; it is then copied as plain
  * data to wherever it is shown. Texts may come from the network: whatever is stored here is valid
  * UTF-8 without control characters and fits its field, so that it can stand in JSON, in a log or
  * on a terminal.
  *
- * Nothing can fail; what is too long is cut. There is nothing to release.
+ * Nothing can fail; what is too long is cut.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -39,6 +39,7 @@ static const struct class_row classes[ERROR_CLASSES] = {
 	[ERROR_CANCELLED] = { "cancelled", ECANCELED },
 	[ERROR_DOWNLOAD] = { "download", EIO },
 	[ERROR_INTERRUPTED] = { "interrupted", EIO },
+	[ERROR_LOST] = { "lost", ENOENT },
 };
 
 static bool known(enum error_class class)
@@ -71,32 +72,50 @@ void error_text(char *field, unsigned room, const char *text)
 	field[used] = '\0';
 }
 
-void error_set(struct error *e, enum error_class class, const char *fmt, ...)
+static void set(struct error *e, enum error_class class, const char *fmt, va_list args)
 {
 	char text[sizeof(e->message) + SPARE] = "";
-	va_list args;
 
 	if (!e)
 		return;
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	memset(e, 0, sizeof(*e));
 	e->class = class;
 	error_text(e->message, sizeof(e->message), text);
 }
 
-void error_hint(struct error *e, const char *fmt, ...)
+void error_set(struct error *e, enum error_class class, const char *fmt, ...)
 {
-	char text[sizeof(e->hint) + SPARE] = "";
+	va_list args;
+
+	va_start(args, fmt);
+	set(e, class, fmt, args);
+	va_end(args);
+}
+
+int error_invalid(struct error *e, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	set(e, ERROR_INVALID, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+void error_prefix(struct error *e, const char *fmt, ...)
+{
+	char before[sizeof(e->message)];
+	struct error old;
 	va_list args;
 
 	if (!e)
 		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(before, sizeof(before), fmt, args);
 	va_end(args);
-	error_text(e->hint, sizeof(e->hint), text);
+	old = *e;
+	error_set(e, old.class, "%s%s", before, old.message);
 }
 
 int error_errno(enum error_class class)

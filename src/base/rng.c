@@ -36,20 +36,6 @@ uint64_t rng_u64(void)
 	return got == (ssize_t)sizeof(value) ? value : without_kernel();
 }
 
-uint64_t rng_below(uint64_t below)
-{
-	/* 2^64 modulo below: as many of the lowest numbers have one chance too many. */
-	uint64_t uneven = below ? (0 - below) % below : 0;
-	uint64_t value;
-
-	if (below < 2)
-		return 0;
-	do {
-		value = rng_u64();
-	} while (value < uneven);
-	return value % below;
-}
-
 uint64_t rng_next(uint64_t *state)
 {
 	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);

@@ -1,6 +1,6 @@
 /*
  * air: what is between the picture and the viewer: snow or rain as it falls, and the corners of a
- * lens, a little darker. Nothing fails, nothing is held.
+ * lens, a little darker.
  */
 #include <math.h>
 
@@ -38,15 +38,10 @@ static void darken_corners(struct canvas *c)
 {
 	float mx = (float)c->width / 2, my = (float)c->height / 2;
 
-	for (int y = 0; y < c->height; y++) {
-		struct rgb *px = canvas_row(c, y);
-		float dy = ((float)y - my) / my;
+	each_pixel (c, 0, c->height, px, x, y) {
+		float dx = ((float)x - mx) / mx, dy = ((float)y - my) / my, q = dx * dx + dy * dy;
 
-		for (int x = 0; x < c->width; x++) {
-			float dx = ((float)x - mx) / mx, q = dx * dx + dy * dy;
-
-			px[x] = rgb_scale(px[x], 1 - 0.07f * q * q * 0.6f);
-		}
+		*px = rgb_scale(*px, 1 - 0.07f * q * q * 0.6f);
 	}
 }
 

@@ -3,20 +3,22 @@
  * picture, and takes the rest (LoRA, token, upsampling) as given, since it has no use for it.
  *
  * Two words in a prompt let a person see what failures look like: "[fail]" ends in an error of the
- * model,
- * "[nsfw]" in one of the safety checker, unless the request switches that off.
+ * model, "[nsfw]" in one of the safety checker, unless the request switches that off.
+ *
  * Happy path: ask_read fills a record. Failures: another model, or a field that is wrong, in a
- * sentence. Nothing is held.
+ * sentence.
  */
 #include "ask.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "pimagefs/models.h"
 #include "pimagefs/rng.h"
 
 #define SIDE_MIN 256
 #define SIDE_MAX 1440
+#define SIDE " must be an integer from 256 to 1440, a multiple of 16"
 
 struct ratio {
 	const char *name;
@@ -45,22 +47,17 @@ static int read_side(const json_t *input, const char *name, int *side)
 	return 0;
 }
 
-static int read_custom(const json_t *input, struct prediction *ask, const char **why)
-{
-	if (read_side(input, "width", &ask->width) < 0)
-		return refuse(why, "width must be an integer from 256 to 1440, a multiple of 16");
-	if (read_side(input, "height", &ask->height) < 0)
-		return refuse(why, "height must be an integer from 256 to 1440, a multiple of 16");
-	return 0;
-}
-
 static int read_size(const json_t *input, struct prediction *ask, const char **why)
 {
 	const json_t *ratio = json_object_get(input, "aspect_ratio");
 	const char *name = ratio ? json_string_value(ratio) : ratios[0].name;
 
-	if (name && !strcmp(name, "custom"))
-		return read_custom(input, ask, why);
+	if (name && !strcmp(name, "custom")) {
+		if (read_side(input, "width", &ask->width) < 0)
+			return refuse(why, "width" SIDE);
+		return read_side(input, "height", &ask->height) < 0 ? refuse(why, "height" SIDE)
+								    : 0;
+	}
 	for (size_t i = 0; name && i < sizeof(ratios) / sizeof(ratios[0]); i++) {
 		if (!strcmp(name, ratios[i].name)) {
 			ask->width = ratios[i].width;
@@ -78,18 +75,8 @@ static int read_seed(const json_t *input, struct prediction *ask, const char **w
 
 	if (seed && !json_is_integer(seed))
 		return refuse(why, "seed must be an integer");
-	ask->seed = seed ? json_integer_value(seed) : (int64_t)rng_below(1u << 31);
+	ask->seed = seed ? json_integer_value(seed) : (int64_t)(rng_u64() >> 33);
 	return 0;
-}
-
-static enum outcome foresee(const json_t *input, const char *prompt)
-{
-	if (strstr(prompt, "[fail]"))
-		return OUTCOME_FAILED;
-	if (strstr(prompt, "[nsfw]") &&
-	    !json_is_true(json_object_get(input, "disable_safety_checker")))
-		return OUTCOME_UNSAFE;
-	return OUTCOME_PICTURE;
 }
 
 int ask_read(const json_t *json, struct prediction *ask, const char **why)
@@ -102,14 +89,18 @@ int ask_read(const json_t *json, struct prediction *ask, const char **why)
 		return refuse(why, "the body must be a JSON object");
 	if (!model)
 		return refuse(why, "model must be a string");
-	if (strcmp(model, ASK_MODEL) != 0)
+	if (!models_find(model))
 		return -ENXIO;
 	prompt = json_string_value(json_object_get(input, "prompt"));
 	if (!prompt || !*prompt)
 		return refuse(why, "input.prompt must be a string that is not empty");
 	memset(ask, 0, sizeof(*ask));
 	ask->prompt = (char *)prompt;
-	ask->outcome = foresee(input, prompt);
+	if (strstr(prompt, "[fail]"))
+		ask->outcome = OUTCOME_FAILED;
+	else if (strstr(prompt, "[nsfw]") &&
+		 !json_is_true(json_object_get(input, "disable_safety_checker")))
+		ask->outcome = OUTCOME_UNSAFE;
 	r = read_seed(input, ask, why);
 	return r < 0 ? r : read_size(input, ask, why);
 }

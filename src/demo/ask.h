@@ -6,9 +6,7 @@
 
 #include "predictions.h"
 
-#define ASK_MODEL "p-image-lora-text-to-image"
-
-/* Fills prompt (it stays json's), seed, size and outcome. 0; -ENXIO: another model; -EINVAL with
+/* Fills prompt (it stays json's), seed, size and outcome. 0; -ENXIO: an unknown model; -EINVAL with
  * *why, a sentence that stays valid. */
 int ask_read(const json_t *json, struct prediction *ask, const char **why);
 

@@ -4,7 +4,7 @@
  * Happy path: canvas_init, layers of fills, discs, lines and glows from the back to the front, then
  * the PNG writer reads the rows. What lies outside the canvas is cut off. Polygons are filled by
  * rows, four to a pixel, with exact cover to the left and right. The one failure is memory, in
- * canvas_init. canvas_release frees; there is nothing else to close.
+ * canvas_init.
  */
 #include "canvas.h"
 
@@ -131,10 +131,6 @@ void canvas_fill(struct canvas *c, const struct point *p, size_t n, struct rgb t
 	}
 }
 
-struct box {
-	int left, right, top, bottom;
-};
-
 static struct box box_around(const struct canvas *c, struct point a, struct point b, float margin)
 {
 	return (struct box){ .left = clamp_int(fminf(a.x, b.x) - margin, 0, c->width),
@@ -148,18 +144,13 @@ void canvas_disc(struct canvas *c, struct point at, float radius, float soft, st
 {
 	struct box box = box_around(c, at, at, radius + soft);
 
-	for (int y = box.top; y < box.bottom; y++) {
-		struct rgb *px = canvas_row(c, y);
+	each_in_box (c, box, px, x, y) {
+		float dx = (float)x + 0.5f - at.x, dy = (float)y + 0.5f - at.y;
+		float d = sqrtf(dx * dx + dy * dy);
 
-		for (int x = box.left; x < box.right; x++) {
-			float dx = (float)x + 0.5f - at.x, dy = (float)y + 0.5f - at.y;
-			float d = sqrtf(dx * dx + dy * dy);
-
-			if (d < radius + soft)
-				px[x] = rgb_mix(
-					px[x], ink,
-					alpha * (1 - ramp(radius - soft, radius + soft, d)));
-		}
+		if (d < radius + soft)
+			*px = rgb_mix(*px, ink,
+				      alpha * (1 - ramp(radius - soft, radius + soft, d)));
 	}
 }
 
@@ -177,16 +168,12 @@ void canvas_line(struct canvas *c, struct point a, struct point b, float width, 
 {
 	struct box box = box_around(c, a, b, width / 2 + 1);
 
-	for (int y = box.top; y < box.bottom; y++) {
-		struct rgb *px = canvas_row(c, y);
+	each_in_box (c, box, px, x, y) {
+		struct point at = { (float)x + 0.5f, (float)y + 0.5f };
+		float cover = clamp01(width / 2 + 0.5f - line_distance(at, a, b));
 
-		for (int x = box.left; x < box.right; x++) {
-			struct point at = { (float)x + 0.5f, (float)y + 0.5f };
-			float cover = clamp01(width / 2 + 0.5f - line_distance(at, a, b));
-
-			if (cover > 0)
-				px[x] = rgb_mix(px[x], ink, alpha * cover);
-		}
+		if (cover > 0)
+			*px = rgb_mix(*px, ink, alpha * cover);
 	}
 }
 
@@ -194,16 +181,12 @@ void canvas_glow(struct canvas *c, struct point at, float radius, struct rgb lig
 {
 	struct box box = box_around(c, at, at, radius);
 
-	for (int y = box.top; y < box.bottom; y++) {
-		struct rgb *px = canvas_row(c, y);
+	each_in_box (c, box, px, x, y) {
+		float dx = ((float)x - at.x) / radius, dy = ((float)y - at.y) / radius;
+		float t = 1 - (dx * dx + dy * dy);
 
-		for (int x = box.left; x < box.right; x++) {
-			float dx = ((float)x - at.x) / radius, dy = ((float)y - at.y) / radius;
-			float t = 1 - (dx * dx + dy * dy);
-
-			if (t > 0)
-				px[x] = rgb_screen(px[x], light, strength * t * t * t);
-		}
+		if (t > 0)
+			*px = rgb_screen(*px, light, strength * t * t * t);
 	}
 }
 

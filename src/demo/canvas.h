@@ -89,4 +89,22 @@ static inline struct rgb *canvas_row(const struct canvas *c, int y)
 	return c->px + (size_t)y * (size_t)c->width;
 }
 
+struct box {
+	int left, right, top, bottom;
+};
+
+/* Every pixel in it, with its place; the box lies within the canvas. */
+#define each_in_box(c, box, px, x, y) \
+	for (int y = (box).top; y < (box).bottom; y++) \
+		for (int x = (box).left; x < (box).right; x++) \
+			for (struct rgb *px = canvas_row(c, y) + x; px; px = NULL)
+/* The same of whole rows, from first up to last, as far as there are such. */
+#define each_pixel(c, first, last, px, x, y) each_in_box (c, canvas_rows(c, first, last), px, x, y)
+
+static inline struct box canvas_rows(const struct canvas *c, int first, int last)
+{
+	return (struct box){ 0, c->width, first > 0 ? first : 0,
+			     last < c->height ? last : c->height };
+}
+
 #endif

@@ -3,8 +3,7 @@
  * the lower left, on a shade that grows out of the ground.
  *
  * Happy path: caption_paint turns the prompt into the letters that the face has (accents fall off,
- * other scripts are left out), cuts it to the width, and draws both lines. Nothing fails, nothing
- * is held.
+ * other scripts are left out), cuts it to the width, and draws both lines.
  */
 #include <math.h>
 #include <string.h>
@@ -98,15 +97,10 @@ static void cut_to_width(char line[LINE_BYTES + 4], bool cut, float width, float
 
 static void shade(struct canvas *c, float from)
 {
-	for (int y = from > 0 ? (int)from : 0; y < c->height; y++) {
-		struct rgb *px = canvas_row(c, y);
+	each_pixel (c, (int)from, c->height, px, x, y) {
 		float down = ramp(from, (float)c->height, (float)y);
 
-		for (int x = 0; x < c->width; x++) {
-			float alpha = down * (0.55f - 0.30f * (float)x / (float)c->width);
-
-			px[x] = rgb_scale(px[x], 1 - alpha);
-		}
+		*px = rgb_scale(*px, 1 - down * (0.55f - 0.30f * (float)x / (float)c->width));
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * colour: mixing and tinting as an eye sees it, in OKLab (Bjoern Ottosson's space, where equal
  * steps look equal). Used for palettes and gradients, not for each pixel: the painter mixes those
- * plainly. Pure functions: nothing fails, nothing is held.
+ * plainly.
  */
 #include <math.h>
 

@@ -6,7 +6,6 @@
  * a space.
  *
  * Happy path: font_draw walks over ASCII text. A character without a glyph takes a space's room.
- * Nothing fails, nothing is held.
  */
 #include <string.h>
 

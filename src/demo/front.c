@@ -4,7 +4,7 @@
  * grass, flowers and birds make it a place where somebody could be.
  *
  * Happy path: front_paint computes the line of the ground, fills below it, and plants things on it.
- * Failure: -ENOMEM for the line. Nothing is held afterwards.
+ * Failure: -ENOMEM for the line.
  */
 #include <errno.h>
 #include <math.h>
@@ -48,26 +48,19 @@ static void survey(struct front *f, const struct canvas *c, const struct scene *
 
 static void fill(struct canvas *c, const struct front *f, const struct scene *s)
 {
-	for (int y = (int)((float)c->height * 0.6f); y < c->height; y++) {
-		struct rgb *px = canvas_row(c, y);
+	each_pixel (c, (int)((float)c->height * 0.6f), c->height, px, x, y) {
+		float cover = (float)y + 1 - f->line[x], depth = ((float)y - f->line[x]) / s->unit;
+		float dx = ((float)x - s->sun.x) / s->unit, rough;
+		struct rgb ink;
 
-		for (int x = 0; x < c->width; x++) {
-			float cover = (float)y + 1 - f->line[x],
-			      depth = ((float)y - f->line[x]) / s->unit;
-			float dx = ((float)x - s->sun.x) / s->unit, rough;
-			struct rgb ink;
-
-			if (cover <= 0)
-				continue;
-			rough = noise_plane_fbm(s->seed + 1210, (float)x / s->unit * 16, depth * 60,
-						2);
-			ink = rgb_mix(f->ink, f->deep, ramp(0, 0.16f, depth));
-			ink = rgb_scale(ink, 0.94f + 0.12f * rough);
-			ink = rgb_screen(ink, s->light,
-					 (s->snow ? 0.30f : 0.16f) / (1 + depth * 120) /
-						 (1 + dx * dx * 9));
-			px[x] = rgb_mix(px[x], ink, clamp01(cover));
-		}
+		if (cover <= 0)
+			continue;
+		rough = noise_plane_fbm(s->seed + 1210, (float)x / s->unit * 16, depth * 60, 2);
+		ink = rgb_mix(f->ink, f->deep, ramp(0, 0.16f, depth));
+		ink = rgb_scale(ink, 0.94f + 0.12f * rough);
+		ink = rgb_screen(ink, s->light,
+				 (s->snow ? 0.30f : 0.16f) / (1 + depth * 120) / (1 + dx * dx * 9));
+		*px = rgb_mix(*px, ink, clamp01(cover));
 	}
 }
 
@@ -183,7 +176,7 @@ static void paint_birds(struct canvas *c, struct scene *s)
 			       s->horizon * scene_between(s, 0.34f, 0.58f) };
 	struct rgb ink = rgb_mix(s->near, s->sky[1], 0.25f);
 
-	if (s->mood == MOOD_NIGHT || s->mood == MOOD_AURORA || s->rain)
+	if (scene_is_dark(s) || s->rain)
 		return;
 	for (int i = 0; i < count; i++) {
 		struct point at = { flock.x + s->unit * scene_between(s, -0.16f, 0.16f),

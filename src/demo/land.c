@@ -4,8 +4,7 @@
  * ridge lies in mist, which is what makes the depth. A place is a row of ridges in a table.
  *
  * Happy path: land_paint computes the heights of one ridge at a time and fills it, then lets the
- * water mirror what stands above it. Failure: -ENOMEM for the row of heights. Nothing is held
- * afterwards.
+ * water mirror what stands above it. Failure: -ENOMEM for the row of heights.
  */
 #include <errno.h>
 #include <math.h>
@@ -241,8 +240,7 @@ static struct rgb facade(const struct strip *p, const struct scene *s, struct rg
 	int cell = (int)fx, floor = (int)fy;
 	float lit = noise_cell(p->seed + 8, cell, floor),
 	      block = noise_cell(p->seed + 11, cell / 7, floor / 5);
-	float glow = s->mood == MOOD_NIGHT || s->mood == MOOD_DUSK || s->mood == MOOD_AURORA ? 0.92f
-											     : 0.3f;
+	float glow = scene_is_dark(s) || s->mood == MOOD_DUSK ? 0.92f : 0.3f;
 
 	if (fx - (float)cell > 0.62f || fy - (float)floor > 0.6f || lit < 0.45f + 0.4f * block)
 		return ink;
@@ -290,19 +288,14 @@ static void fill(struct canvas *c, const struct strip *p, const struct scene *s)
 	for (int x = 0; x < c->width; x++)
 		first = fminf(first, p->top[x]);
 	if (s->water)
-		last = (int)s->horizon + 1 < last ? (int)s->horizon + 1 : last;
-	for (int y = first > 0 ? (int)first : 0; y < last; y++) {
-		struct rgb *px = canvas_row(c, y);
+		last = (int)s->horizon + 1;
+	each_pixel (c, (int)first, last, px, x, y) {
+		/* The line may fall steeply inside one column. */
+		float steep = fabsf(p->top[x + 1] - p->top[x]);
+		float cover = (float)y + 1 - fminf(p->top[x], p->top[x + 1]);
 
-		for (int x = 0; x < c->width; x++) {
-			/* The line may fall steeply inside one column. */
-			float steep = fabsf(p->top[x + 1] - p->top[x]);
-			float cover = (float)y + 1 - fminf(p->top[x], p->top[x + 1]);
-
-			if (cover > 0)
-				px[x] = rgb_mix(px[x], ink_at(p, s, x, y),
-						clamp01(cover / (1 + steep)));
-		}
+		if (cover > 0)
+			*px = rgb_mix(*px, ink_at(p, s, x, y), clamp01(cover / (1 + steep)));
 	}
 }
 

@@ -1,19 +1,21 @@
 /*
- * predictions: the demo service's memory. Each prediction is a record in a list, oldest first, and
- * a small JSON file of the same name, so that a restart of the service goes on where it was. A
- * prediction does nothing while it runs: it is done when its time has come, which its file knows.
+ * predictions: the demo service's memory. Each prediction is a record in a list, oldest first; all
+ * of them are also one small JSON file, so that a restart of the service goes on where it was. A
+ * prediction does nothing while it runs: it is done when its time has come, which the file knows.
  *
- * Happy path: predictions_add picks a random id, writes the file under another name and renames it;
- * find, running and recent answer from memory; draw paints a picture when somebody needs it.
- * Failures: a file that cannot be written refuses the prediction. What cannot be read, or is older
- * than a day, is removed. Pictures and prompts are bounded in bytes, predictions in number: the
- * oldest give way. predictions_release frees the records and leaves the files.
+ * Happy path: predictions_add picks a random id and writes the file under another name, then
+ * renames it; find, running and recent answer from memory; draw paints a picture when somebody
+ * needs it. No fsync: what must outlive is this process, not the machine. Failures: a file that
+ * cannot be written refuses the prediction; one that makes no sense is begun anew. Pictures and
+ * prompts are bounded in bytes, predictions in number and age: the oldest give way.
+ * predictions_release frees the records and leaves the file.
  */
 #include "predictions.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,27 +23,77 @@
 #include <unistd.h>
 
 #include "painter.h"
-#include "pimagefs/map.h"
 #include "pimagefs/rng.h"
-#include "predictions_file.h"
 
+#define FILE_NAME "predictions.json"
+#define FILE_PART "predictions.json.tmp"
 #define PNG_BYTES_MAX (48u << 20)
-#define PROMPT_BYTES_MAX (64u << 20)
+#define PROMPT_BYTES_MAX (4u << 20)
+
+/* json_pack and json_unpack of what is kept of a prediction. */
+#define FIELDS "{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I}"
+
+static int save(const struct predictions *p)
+{
+	json_t *all = json_array();
+	int fd = -1, r = all ? 0 : -ENOMEM;
+
+	list_each (link, &p->all) {
+		const struct prediction *one = list_entry(link, struct prediction, link);
+
+		if (json_array_append_new(all, json_pack(FIELDS, "id", one->id, "prompt",
+							 one->prompt, "seed", (json_int_t)one->seed,
+							 "width", one->width, "height", one->height,
+							 "outcome", (int)one->outcome, "created_ms",
+							 (json_int_t)one->created_ms, "ready_ms",
+							 (json_int_t)one->ready_ms)) < 0)
+			r = -ENOMEM;
+	}
+	if (r == 0) {
+		errno = 0;
+		fd = openat(p->folder, FILE_PART, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (fd < 0 || json_dumpfd(all, fd, JSON_COMPACT) < 0)
+			r = errno ? -errno : -ENOMEM;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (r == 0 && renameat(p->folder, FILE_PART, p->folder, FILE_NAME) < 0)
+		r = -errno;
+	json_decref(all);
+	return r;
+}
 
 static void forget(struct predictions *p, struct prediction *one)
 {
-	map_remove(p->by_id, one->id);
 	list_remove(&one->link);
 	p->count--;
 	p->prompt_bytes -= strlen(one->prompt);
 	p->png_bytes -= one->png.size;
-	prediction_free(one);
+	buf_release(&one->png);
+	free(one->prompt);
+	free(one);
 }
 
-static void drop(struct predictions *p, struct prediction *one)
+/* The newest; prompt is copied. 0 or -ENOMEM. */
+static int append(struct predictions *p, const struct prediction *with, const char *prompt,
+		  struct prediction **out)
 {
-	prediction_unlink(p->folder, one->id);
-	forget(p, one);
+	struct prediction *one = malloc(sizeof(*one));
+	char *copy = strdup(prompt);
+
+	if (!one || !copy) {
+		free(one);
+		free(copy);
+		return -ENOMEM;
+	}
+	*one = *with;
+	one->prompt = copy;
+	one->png = (struct buf)BUF_INIT;
+	list_append(&p->all, &one->link);
+	p->count++;
+	p->prompt_bytes += strlen(copy);
+	*out = one;
+	return 0;
 }
 
 static struct prediction *oldest(const struct predictions *p)
@@ -56,54 +108,53 @@ static void make_room(struct predictions *p, int64_t now_ms)
 	while ((one = oldest(p)) &&
 	       (p->count >= PREDICTIONS_MAX || p->prompt_bytes > PROMPT_BYTES_MAX ||
 		now_ms - one->created_ms > PREDICTIONS_MAX_AGE_MS))
-		drop(p, one);
+		forget(p, one);
 }
 
-static int keep(struct predictions *p, struct prediction *one)
+static int load(struct predictions *p)
 {
-	struct list *after = p->all.prev;
-	int r = map_set(p->by_id, one->id, one);
+	int fd = openat(p->folder, FILE_NAME, O_RDONLY | O_CLOEXEC), r = 0;
+	json_t *all = fd < 0 ? NULL : json_loadfd(fd, 0, NULL), *item;
+	size_t i;
 
-	if (r < 0)
-		return r;
-	while (after != &p->all &&
-	       list_entry(after, struct prediction, link)->created_ms > one->created_ms)
-		after = after->prev;
-	list_insert_before(after->next, &one->link);
-	p->count++;
-	p->prompt_bytes += strlen(one->prompt);
-	return 0;
-}
+	json_array_foreach (all, i, item) {
+		struct prediction with = { .width = 0 }, *one;
+		json_int_t seed, created, ready;
+		const char *id, *prompt;
+		int outcome;
 
-static int on_found(struct prediction *one, void *data)
-{
-	return keep(data, one);
-}
-
-static int open_folder(struct predictions *p, const char *path)
-{
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	p->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return p->folder < 0 ? -errno : 0;
+		if (json_unpack(item, FIELDS, "id", &id, "prompt", &prompt, "seed", &seed, "width",
+				&with.width, "height", &with.height, "outcome", &outcome,
+				"created_ms", &created, "ready_ms", &ready) < 0 ||
+		    strlen(id) != PREDICTION_ID - 1 || outcome < 0 || outcome > OUTCOME_CANCELLED)
+			continue;
+		memcpy(with.id, id, PREDICTION_ID);
+		with.seed = seed;
+		with.outcome = (enum outcome)outcome;
+		with.created_ms = created;
+		with.ready_ms = ready;
+		if (r == 0)
+			r = append(p, &with, prompt, &one);
+	}
+	json_decref(all);
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 int predictions_init(struct predictions *p, const char *folder, int64_t now_ms)
 {
-	int r;
+	int r = mkdir(folder, 0700) < 0 && errno != EEXIST ? -errno : 0;
 
 	memset(p, 0, sizeof(*p));
 	list_init(&p->all);
-	p->folder = -1;
-	p->by_id = map_new();
-	if (!p->by_id)
-		return -ENOMEM;
-	r = open_folder(p, folder);
+	p->folder = r < 0 ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && p->folder < 0)
+		r = -errno;
 	if (r == 0)
-		r = predictions_read(p->folder, now_ms - PREDICTIONS_MAX_AGE_MS, on_found, p);
-	if (r == 0)
-		make_room(p, now_ms);
-	else
+		r = load(p);
+	make_room(p, now_ms);
+	if (r < 0)
 		predictions_release(p);
 	return r;
 }
@@ -114,8 +165,6 @@ void predictions_release(struct predictions *p)
 
 	while ((one = oldest(p)))
 		forget(p, one);
-	map_free(p->by_id);
-	p->by_id = NULL;
 	if (p->folder >= 0)
 		close(p->folder);
 	p->folder = -1;
@@ -142,40 +191,33 @@ static int64_t duration_ms(int64_t seed)
 int predictions_add(struct predictions *p, const struct prediction *ask, int64_t now_ms,
 		    struct prediction **out)
 {
-	struct prediction *one = calloc(1, sizeof(*one));
-	int r = -ENOMEM;
+	struct prediction with = *ask, *one;
+	int r;
 
-	if (!one)
-		return r;
-	one->prompt = strdup(ask->prompt);
-	if (!one->prompt)
-		goto out;
-	one->seed = ask->seed;
-	one->width = ask->width;
-	one->height = ask->height;
-	one->outcome = ask->outcome;
-	one->created_ms = now_ms;
-	one->ready_ms = now_ms + duration_ms(ask->seed);
-	choose_id(one->id);
+	with.created_ms = now_ms;
+	with.ready_ms = now_ms + duration_ms(ask->seed);
+	choose_id(with.id);
 	make_room(p, now_ms);
-	r = prediction_save(p->folder, one);
+	r = append(p, &with, ask->prompt, &one);
 	if (r < 0)
-		goto out;
-	r = keep(p, one);
-	if (r < 0) {
-		prediction_unlink(p->folder, one->id);
-		goto out;
-	}
-	*out = one;
-	return 0;
-out:
-	prediction_free(one);
+		return r;
+	r = save(p);
+	if (r < 0)
+		forget(p, one);
+	else
+		*out = one;
 	return r;
 }
 
 struct prediction *predictions_find(const struct predictions *p, const char *id)
 {
-	return map_get(p->by_id, id);
+	list_each (link, &p->all) {
+		struct prediction *one = list_entry(link, struct prediction, link);
+
+		if (!strcmp(one->id, id))
+			return one;
+	}
+	return NULL;
 }
 
 int predictions_cancel(struct predictions *p, struct prediction *one, int64_t now_ms)
@@ -186,7 +228,7 @@ int predictions_cancel(struct predictions *p, struct prediction *one, int64_t no
 
 	one->outcome = OUTCOME_CANCELLED;
 	one->ready_ms = now_ms;
-	r = prediction_save(p->folder, one);
+	r = save(p);
 	if (r < 0) {
 		one->outcome = before;
 		one->ready_ms = ready_ms;
@@ -216,14 +258,13 @@ int predictions_recent(const struct predictions *p, int64_t now_ms, int64_t wind
 	int recent = 0;
 
 	*oldest_ms = now_ms;
-	for (struct list *link = p->all.prev; link != &p->all; link = link->prev) {
+	list_each (link, &p->all) {
 		const struct prediction *one = list_entry(link, struct prediction, link);
 
-		if (one->created_ms > now_ms)
+		if (one->created_ms > now_ms || now_ms - one->created_ms >= window_ms)
 			continue;
-		if (now_ms - one->created_ms >= window_ms)
-			break;
-		*oldest_ms = one->created_ms;
+		if (one->created_ms < *oldest_ms)
+			*oldest_ms = one->created_ms;
 		recent++;
 	}
 	return recent;
@@ -260,17 +301,12 @@ int predictions_draw(struct predictions *p, struct prediction *one)
 
 struct prediction *predictions_undrawn(const struct predictions *p, int64_t now_ms)
 {
-	struct prediction *found = NULL;
-
-	/* The running ones are at the end; a few more steps do no harm. */
-	for (struct list *link = p->all.prev; link != &p->all; link = link->prev) {
+	list_each (link, &p->all) {
 		struct prediction *one = list_entry(link, struct prediction, link);
 
-		if (now_ms - one->created_ms > 5000)
-			break;
 		if (one->outcome == OUTCOME_PICTURE && !one->png.size &&
 		    prediction_running(one, now_ms))
-			found = one;
+			return one;
 	}
-	return found;
+	return NULL;
 }

@@ -1,4 +1,4 @@
-/* predictions: what was asked of the demo service and when it is done; kept as files. Only
+/* predictions: what was asked of the demo service and when it is done; kept in a file. Only
  * src/demo. Times are milliseconds since 1970, handed in by the caller. */
 #ifndef PIMAGEFS_DEMO_PREDICTIONS_H
 #define PIMAGEFS_DEMO_PREDICTIONS_H
@@ -11,7 +11,7 @@
 #include "pimagefs/list.h"
 
 #define PREDICTION_ID 37 /* a UUID's form and its NUL */
-#define PREDICTIONS_MAX 4096
+#define PREDICTIONS_MAX 500
 #define PREDICTIONS_MAX_AGE_MS (24LL * 60 * 60 * 1000)
 
 enum outcome { OUTCOME_PICTURE, OUTCOME_FAILED, OUTCOME_UNSAFE, OUTCOME_CANCELLED };
@@ -30,12 +30,11 @@ struct prediction {
 struct predictions {
 	int folder;      /* a descriptor */
 	struct list all; /* the oldest first */
-	struct map *by_id;
 	size_t count;
 	size_t prompt_bytes, png_bytes;
 };
 
-/* Open the folder (made if it is not there), read what an earlier run left, remove what is too old.
+/* Open the folder (made if it is not there), read what an earlier run left, forget what is too old.
  * 0 or a negative errno. */
 int predictions_init(struct predictions *p, const char *folder, int64_t now_ms);
 void predictions_release(struct predictions *p);

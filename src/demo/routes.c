@@ -8,7 +8,7 @@
  *
  * Happy path: routes_answer splits the path, checks the key, and fills an answer. Failures are
  * answers too: 400, 401, 404, 405, 429 as the service gives them, 500 when memory or the disk is
- * short. Nothing is held between two calls but the predictions.
+ * short.
  */
 #include "routes.h"
 
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "pimagefs/models.h"
 
 #define CREATES 100
 #define WINDOW_MS 60000
@@ -59,10 +60,12 @@ static void create_from(struct predictions *p, const struct call *call, const js
 {
 	struct prediction ask, *one;
 	const char *why = "";
+	struct error err;
 	int r = ask_read(json, &ask, &why);
 
 	if (r == -ENXIO) {
-		answer_error(a, 404, "Model not found", "the demo service knows only " ASK_MODEL);
+		models_refuse("model", json_string_value(json_object_get(json, "model")), &err);
+		answer_error(a, 404, "Model not found", err.message);
 		return;
 	}
 	if (r < 0) {

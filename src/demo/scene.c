@@ -5,12 +5,13 @@
  * another day.
  *
  * Happy path: scene_plan walks over the words, looks each up in the table, then fills the gaps. Any
- * text is fine, none is needed. Nothing fails, nothing is held.
+ * text is fine, none is needed.
  */
 #include "scene.h"
 
 #include <ctype.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "pimagefs/rng.h"
@@ -20,107 +21,45 @@ enum trait {
 	TRAIT_PLACE,
 	TRAIT_SUBJECT,
 	TRAIT_COLOUR,
-	TRAIT_SNOW,
-	TRAIT_RAIN,
-	TRAIT_STARS,
-	TRAIT_MOON,
+	TRAIT_FLAG, /* a bool of the scene */
 	TRAIT_FLOWERS,
 	TRAIT_CLOUDS
 };
 
 struct word {
-	const char *text;
+	const char *texts; /* with a blank between two */
 	enum trait trait;
 	uint32_t value;
 };
 
 static const struct word words[] = {
-	{ "dawn", TRAIT_MOOD, MOOD_DAWN },
-	{ "morning", TRAIT_MOOD, MOOD_DAWN },
-	{ "sunrise", TRAIT_MOOD, MOOD_DAWN },
-	{ "noon", TRAIT_MOOD, MOOD_NOON },
-	{ "day", TRAIT_MOOD, MOOD_NOON },
-	{ "sunny", TRAIT_MOOD, MOOD_NOON },
-	{ "summer", TRAIT_MOOD, MOOD_NOON },
-	{ "golden", TRAIT_MOOD, MOOD_GOLDEN },
-	{ "gold", TRAIT_MOOD, MOOD_GOLDEN },
-	{ "autumn", TRAIT_MOOD, MOOD_GOLDEN },
-	{ "afternoon", TRAIT_MOOD, MOOD_GOLDEN },
-	{ "warm", TRAIT_MOOD, MOOD_GOLDEN },
-	{ "sunset", TRAIT_MOOD, MOOD_SUNSET },
-	{ "evening", TRAIT_MOOD, MOOD_SUNSET },
-	{ "fire", TRAIT_MOOD, MOOD_SUNSET },
-	{ "dusk", TRAIT_MOOD, MOOD_DUSK },
-	{ "twilight", TRAIT_MOOD, MOOD_DUSK },
-	{ "neon", TRAIT_MOOD, MOOD_DUSK },
-	{ "night", TRAIT_MOOD, MOOD_NIGHT },
-	{ "midnight", TRAIT_MOOD, MOOD_NIGHT },
-	{ "dark", TRAIT_MOOD, MOOD_NIGHT },
-	{ "space", TRAIT_MOOD, MOOD_NIGHT },
-	{ "galaxy", TRAIT_MOOD, MOOD_NIGHT },
-	{ "aurora", TRAIT_MOOD, MOOD_AURORA },
-	{ "northern", TRAIT_MOOD, MOOD_AURORA },
-	{ "magic", TRAIT_MOOD, MOOD_AURORA },
-	{ "mist", TRAIT_MOOD, MOOD_MIST },
-	{ "misty", TRAIT_MOOD, MOOD_MIST },
-	{ "fog", TRAIT_MOOD, MOOD_MIST },
-	{ "foggy", TRAIT_MOOD, MOOD_MIST },
-	{ "storm", TRAIT_MOOD, MOOD_STORM },
-	{ "stormy", TRAIT_MOOD, MOOD_STORM },
-	{ "mountain", TRAIT_PLACE, PLACE_MOUNTAINS },
-	{ "peak", TRAIT_PLACE, PLACE_MOUNTAINS },
-	{ "alp", TRAIT_PLACE, PLACE_MOUNTAINS },
-	{ "volcano", TRAIT_PLACE, PLACE_MOUNTAINS },
-	{ "lake", TRAIT_PLACE, PLACE_LAKE },
-	{ "river", TRAIT_PLACE, PLACE_LAKE },
-	{ "fjord", TRAIT_PLACE, PLACE_LAKE },
-	{ "sea", TRAIT_PLACE, PLACE_SEA },
-	{ "ocean", TRAIT_PLACE, PLACE_SEA },
-	{ "beach", TRAIT_PLACE, PLACE_SEA },
-	{ "coast", TRAIT_PLACE, PLACE_SEA },
-	{ "island", TRAIT_PLACE, PLACE_SEA },
-	{ "harbour", TRAIT_PLACE, PLACE_SEA },
-	{ "hill", TRAIT_PLACE, PLACE_HILLS },
-	{ "meadow", TRAIT_PLACE, PLACE_HILLS },
-	{ "field", TRAIT_PLACE, PLACE_HILLS },
-	{ "forest", TRAIT_PLACE, PLACE_FOREST },
-	{ "wood", TRAIT_PLACE, PLACE_FOREST },
-	{ "jungle", TRAIT_PLACE, PLACE_FOREST },
-	{ "desert", TRAIT_PLACE, PLACE_DESERT },
-	{ "dune", TRAIT_PLACE, PLACE_DESERT },
-	{ "sand", TRAIT_PLACE, PLACE_DESERT },
-	{ "mars", TRAIT_PLACE, PLACE_DESERT },
-	{ "city", TRAIT_PLACE, PLACE_CITY },
-	{ "town", TRAIT_PLACE, PLACE_CITY },
-	{ "street", TRAIT_PLACE, PLACE_CITY },
-	{ "skyline", TRAIT_PLACE, PLACE_CITY },
-	{ "skyscraper", TRAIT_PLACE, PLACE_CITY },
+	{ "dawn morning sunrise", TRAIT_MOOD, MOOD_DAWN },
+	{ "noon day sunny summer", TRAIT_MOOD, MOOD_NOON },
+	{ "golden gold autumn afternoon warm", TRAIT_MOOD, MOOD_GOLDEN },
+	{ "sunset evening fire", TRAIT_MOOD, MOOD_SUNSET },
+	{ "dusk twilight neon", TRAIT_MOOD, MOOD_DUSK },
+	{ "night midnight dark space galaxy", TRAIT_MOOD, MOOD_NIGHT },
+	{ "aurora northern magic", TRAIT_MOOD, MOOD_AURORA },
+	{ "mist misty fog foggy", TRAIT_MOOD, MOOD_MIST },
+	{ "storm stormy", TRAIT_MOOD, MOOD_STORM },
+	{ "mountain peak alp volcano", TRAIT_PLACE, PLACE_MOUNTAINS },
+	{ "lake river fjord", TRAIT_PLACE, PLACE_LAKE },
+	{ "sea ocean beach coast island harbour", TRAIT_PLACE, PLACE_SEA },
+	{ "hill meadow field", TRAIT_PLACE, PLACE_HILLS },
+	{ "forest wood jungle", TRAIT_PLACE, PLACE_FOREST },
+	{ "desert dune sand mars", TRAIT_PLACE, PLACE_DESERT },
+	{ "city town street skyline skyscraper", TRAIT_PLACE, PLACE_CITY },
 	{ "fox", TRAIT_SUBJECT, SUBJECT_FOX },
-	{ "cat", TRAIT_SUBJECT, SUBJECT_CAT },
-	{ "kitten", TRAIT_SUBJECT, SUBJECT_CAT },
-	{ "tabby", TRAIT_SUBJECT, SUBJECT_CAT },
-	{ "deer", TRAIT_SUBJECT, SUBJECT_DEER },
-	{ "stag", TRAIT_SUBJECT, SUBJECT_DEER },
-	{ "wolf", TRAIT_SUBJECT, SUBJECT_WOLF },
-	{ "dog", TRAIT_SUBJECT, SUBJECT_WOLF },
-	{ "boat", TRAIT_SUBJECT, SUBJECT_BOAT },
-	{ "ship", TRAIT_SUBJECT, SUBJECT_BOAT },
-	{ "sail", TRAIT_SUBJECT, SUBJECT_BOAT },
+	{ "cat kitten tabby", TRAIT_SUBJECT, SUBJECT_CAT },
+	{ "deer stag", TRAIT_SUBJECT, SUBJECT_DEER },
+	{ "wolf dog", TRAIT_SUBJECT, SUBJECT_WOLF },
+	{ "boat ship sail", TRAIT_SUBJECT, SUBJECT_BOAT },
 	{ "lighthouse", TRAIT_SUBJECT, SUBJECT_LIGHTHOUSE },
-	{ "house", TRAIT_SUBJECT, SUBJECT_CABIN },
-	{ "cabin", TRAIT_SUBJECT, SUBJECT_CABIN },
-	{ "cottage", TRAIT_SUBJECT, SUBJECT_CABIN },
+	{ "house cabin cottage", TRAIT_SUBJECT, SUBJECT_CABIN },
 	{ "balloon", TRAIT_SUBJECT, SUBJECT_BALLOON },
-	{ "person", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "man", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "woman", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "girl", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "boy", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "hiker", TRAIT_SUBJECT, SUBJECT_PERSON },
-	{ "tree", TRAIT_SUBJECT, SUBJECT_TREE },
-	{ "oak", TRAIT_SUBJECT, SUBJECT_TREE },
-	{ "red", TRAIT_COLOUR, 0xd0302a },
-	{ "scarlet", TRAIT_COLOUR, 0xd0302a },
+	{ "person man woman girl boy hiker", TRAIT_SUBJECT, SUBJECT_PERSON },
+	{ "tree oak", TRAIT_SUBJECT, SUBJECT_TREE },
+	{ "red scarlet", TRAIT_COLOUR, 0xd0302a },
 	{ "crimson", TRAIT_COLOUR, 0xb01f35 },
 	{ "orange", TRAIT_COLOUR, 0xee8126 },
 	{ "amber", TRAIT_COLOUR, 0xf0a030 },
@@ -138,88 +77,40 @@ static const struct word words[] = {
 	{ "purple", TRAIT_COLOUR, 0x8a48c8 },
 	{ "lavender", TRAIT_COLOUR, 0xa58ae0 },
 	{ "magenta", TRAIT_COLOUR, 0xd0389a },
-	{ "pink", TRAIT_COLOUR, 0xf07aa8 },
+	{ "pink cherry", TRAIT_COLOUR, 0xf07aa8 },
 	{ "rose", TRAIT_COLOUR, 0xe8708c },
-	{ "cherry", TRAIT_COLOUR, 0xf07aa8 },
 	{ "brown", TRAIT_COLOUR, 0x8a5a34 },
 	{ "sepia", TRAIT_COLOUR, 0x9a7448 },
-	{ "grey", TRAIT_COLOUR, 0x888888 },
-	{ "gray", TRAIT_COLOUR, 0x888888 },
+	{ "grey gray monochrome", TRAIT_COLOUR, 0x888888 },
 	{ "silver", TRAIT_COLOUR, 0xaab0b8 },
-	{ "monochrome", TRAIT_COLOUR, 0x888888 },
-	{ "snow", TRAIT_SNOW, 0 },
-	{ "snowy", TRAIT_SNOW, 0 },
-	{ "winter", TRAIT_SNOW, 0 },
-	{ "ice", TRAIT_SNOW, 0 },
-	{ "arctic", TRAIT_SNOW, 0 },
-	{ "rain", TRAIT_RAIN, 0 },
-	{ "rainy", TRAIT_RAIN, 0 },
-	{ "star", TRAIT_STARS, 0 },
-	{ "starry", TRAIT_STARS, 0 },
-	{ "moon", TRAIT_MOON, 0 },
-	{ "moonlight", TRAIT_MOON, 0 },
+	{ "snow snowy winter ice arctic", TRAIT_FLAG, offsetof(struct scene, snow) },
+	{ "rain rainy", TRAIT_FLAG, offsetof(struct scene, rain) },
+	{ "star starry", TRAIT_FLAG, offsetof(struct scene, stars) },
+	{ "moon moonlight", TRAIT_FLAG, offsetof(struct scene, moon) },
 	{ "flower", TRAIT_FLOWERS, 0 },
-	{ "poppy", TRAIT_FLOWERS, 0xd8433b },
-	{ "poppies", TRAIT_FLOWERS, 0xd8433b },
+	{ "poppy poppies", TRAIT_FLOWERS, 0xd8433b },
 	{ "sunflower", TRAIT_FLOWERS, 0xf0b43c },
-	{ "tulip", TRAIT_FLOWERS, 0xe8708c },
+	{ "tulip blossom", TRAIT_FLOWERS, 0xe8708c },
 	{ "spring", TRAIT_FLOWERS, 0xe9e4f2 },
-	{ "blossom", TRAIT_FLOWERS, 0xe8708c },
-	{ "cloud", TRAIT_CLOUDS, 0 },
-	{ "cloudy", TRAIT_CLOUDS, 0 },
+	{ "cloud cloudy", TRAIT_CLOUDS, 0 },
 };
 
+/* The sky from the zenith to the horizon. */
 struct palette {
-	uint32_t sky[4]; /* zenith to horizon */
-	uint32_t light, haze, near, land;
+	uint32_t sky0, sky1, sky2, sky3, light, haze, near, land;
 };
 
+/* In the order of enum mood. */
 static const struct palette palettes[MOODS] = {
-	[MOOD_DAWN] = { { 0x4a6796, 0x97a3c8, 0xf0c0b6, 0xffe4c6 },
-			0xfff0d2,
-			0xd3b4bd,
-			0x232b48,
-			0x4c5b62 },
-	[MOOD_NOON] = { { 0x2468ad, 0x5a9dd4, 0xa3cfea, 0xe8f4f2 },
-			0xfffbe8,
-			0xa8c8da,
-			0x16393c,
-			0x4f7f52 },
-	[MOOD_GOLDEN] = { { 0x4d6291, 0xa98f94, 0xf4b469, 0xffe1a0 },
-			  0xfff0bd,
-			  0xdea878,
-			  0x2c1b24,
-			  0x7a5b36 },
-	[MOOD_SUNSET] = { { 0x262654, 0x77396f, 0xe2605a, 0xffb765 },
-			  0xffe09a,
-			  0xbb566a,
-			  0x170f2b,
-			  0x543548 },
-	[MOOD_DUSK] = { { 0x141a3e, 0x38386f, 0x8a5f96, 0xe4a5a2 },
-			0xffe3d6,
-			0x75648f,
-			0x0e0f26,
-			0x34395a },
-	[MOOD_NIGHT] = { { 0x060a1c, 0x0d1836, 0x1b2f5c, 0x3a557f },
-			 0xf3eedb,
-			 0x2e466f,
-			 0x050813,
-			 0x1a2a44 },
-	[MOOD_AURORA] = { { 0x050a19, 0x08182c, 0x0f3140, 0x1f5b5b },
-			  0xdff5ea,
-			  0x1d4a55,
-			  0x03070d,
-			  0x14323a },
-	[MOOD_MIST] = { { 0x94a9b8, 0xb6c6cd, 0xd7dedb, 0xf0ece2 },
-			0xfffaf0,
-			0xcdd5d4,
-			0x2c3c46,
-			0x6a7d74 },
-	[MOOD_STORM] = { { 0x262e39, 0x434f5d, 0x75848f, 0xc0c2b8 },
-			 0xf2eedf,
-			 0x7c8a94,
-			 0x141b22,
-			 0x46544f },
+	{ 0x4a6796, 0x97a3c8, 0xf0c0b6, 0xffe4c6, 0xfff0d2, 0xd3b4bd, 0x232b48, 0x4c5b62 },
+	{ 0x2468ad, 0x5a9dd4, 0xa3cfea, 0xe8f4f2, 0xfffbe8, 0xa8c8da, 0x16393c, 0x4f7f52 },
+	{ 0x4d6291, 0xa98f94, 0xf4b469, 0xffe1a0, 0xfff0bd, 0xdea878, 0x2c1b24, 0x7a5b36 },
+	{ 0x262654, 0x77396f, 0xe2605a, 0xffb765, 0xffe09a, 0xbb566a, 0x170f2b, 0x543548 },
+	{ 0x141a3e, 0x38386f, 0x8a5f96, 0xe4a5a2, 0xffe3d6, 0x75648f, 0x0e0f26, 0x34395a },
+	{ 0x060a1c, 0x0d1836, 0x1b2f5c, 0x3a557f, 0xf3eedb, 0x2e466f, 0x050813, 0x1a2a44 },
+	{ 0x050a19, 0x08182c, 0x0f3140, 0x1f5b5b, 0xdff5ea, 0x1d4a55, 0x03070d, 0x14323a },
+	{ 0x94a9b8, 0xb6c6cd, 0xd7dedb, 0xf0ece2, 0xfffaf0, 0xcdd5d4, 0x2c3c46, 0x6a7d74 },
+	{ 0x262e39, 0x434f5d, 0x75848f, 0xc0c2b8, 0xf2eedf, 0x7c8a94, 0x141b22, 0x46544f },
 };
 
 float scene_roll(struct scene *s)
@@ -255,17 +146,8 @@ static void take_word(struct scene *s, struct reading *r, const struct word *w)
 		if (r->n_colours < 2)
 			r->colours[r->n_colours++] = w->value;
 		break;
-	case TRAIT_SNOW:
-		s->snow = true;
-		break;
-	case TRAIT_RAIN:
-		s->rain = true;
-		break;
-	case TRAIT_STARS:
-		s->stars = true;
-		break;
-	case TRAIT_MOON:
-		s->moon = true;
+	case TRAIT_FLAG:
+		*(bool *)((char *)s + w->value) = true;
 		break;
 	case TRAIT_FLOWERS:
 		s->flowers = true;
@@ -277,17 +159,23 @@ static void take_word(struct scene *s, struct reading *r, const struct word *w)
 	}
 }
 
-static bool same_word(const char *word, size_t size, const char *known)
+/* A word, or its plural. */
+static bool is_among(const char *word, size_t size, const char *texts)
 {
-	size_t n = strlen(known);
+	for (; *texts; texts += *texts == ' ') {
+		size_t n = strcspn(texts, " ");
 
-	return !strncmp(word, known, n) && (size == n || (size == n + 1 && word[n] == 's'));
+		if ((size == n || (size == n + 1 && word[n] == 's')) && !memcmp(word, texts, n))
+			return true;
+		texts += n;
+	}
+	return false;
 }
 
 static void look_up(struct scene *s, struct reading *r, const char *word, size_t size)
 {
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (size >= strlen(words[i].text) && same_word(word, size, words[i].text)) {
+		if (is_among(word, size, words[i].texts)) {
 			take_word(s, r, &words[i]);
 			return;
 		}
@@ -385,8 +273,10 @@ static void lay_palette(struct scene *s, const struct reading *r)
 {
 	const struct palette *p = &palettes[s->mood];
 
-	for (int i = 0; i < 4; i++)
-		s->sky[i] = rgb_hex(p->sky[i]);
+	s->sky[0] = rgb_hex(p->sky0);
+	s->sky[1] = rgb_hex(p->sky1);
+	s->sky[2] = rgb_hex(p->sky2);
+	s->sky[3] = rgb_hex(p->sky3);
 	s->light = rgb_hex(p->light);
 	s->haze = rgb_hex(p->haze);
 	s->near = rgb_hex(p->near);
@@ -397,11 +287,6 @@ static void lay_palette(struct scene *s, const struct reading *r)
 		s->land = rgb_blend(rgb_blend(s->sky[1], s->haze, 0.5f), rgb_hex(0xf4f8ff), 0.62f);
 	if (r->n_colours)
 		tint(s, r);
-}
-
-static bool is_dark(enum mood mood)
-{
-	return mood == MOOD_NIGHT || mood == MOOD_AURORA;
 }
 
 /* The sun stands where its hour puts it, and to one side of the middle, as the eye likes it. */
@@ -417,7 +302,7 @@ static void place_sun(struct scene *s, const struct painter_ask *ask)
 	s->sun.x = side * (float)ask->width;
 	s->sun.y = s->horizon * (1 - h);
 	s->sun_radius = s->unit * scene_between(s, 0.040f, 0.060f);
-	if (is_dark(s->mood) || s->mood == MOOD_DUSK)
+	if (scene_is_dark(s) || s->mood == MOOD_DUSK)
 		s->moon = s->mood != MOOD_DUSK || s->moon;
 	else if (s->moon)
 		s->stars = true;
@@ -453,10 +338,10 @@ void scene_plan(struct scene *s, const struct painter_ask *ask)
 	clouds = scene_between(s, 0.15f, 0.75f);
 	if (s->mood == MOOD_STORM)
 		clouds = 0.95f;
-	s->clouds = fmaxf(s->clouds, is_dark(s->mood) ? clouds * 0.35f : clouds);
+	s->clouds = fmaxf(s->clouds, scene_is_dark(s) ? clouds * 0.35f : clouds);
 	lay_palette(s, &r);
 	place_sun(s, ask);
-	s->stars = s->stars || is_dark(s->mood) || s->mood == MOOD_DUSK;
+	s->stars = s->stars || scene_is_dark(s) || s->mood == MOOD_DUSK;
 	s->subject_ink = rgb_hex(furs[s->subject]);
 	if (r.n_colours)
 		s->subject_ink = rgb_blend(s->subject_ink, rgb_hex(r.colours[0]), 0.5f);

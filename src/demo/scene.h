@@ -71,4 +71,9 @@ void scene_plan(struct scene *s, const struct painter_ask *ask);
 float scene_roll(struct scene *s);
 float scene_between(struct scene *s, float from, float to);
 
+static inline bool scene_is_dark(const struct scene *s)
+{
+	return s->mood == MOOD_NIGHT || s->mood == MOOD_AURORA;
+}
+
 #endif

@@ -3,15 +3,12 @@
  * stars and the milky way, curtains of northern light, and clouds that grow flatter towards the
  * horizon.
  *
- * Happy path: sky_paint writes every pixel of the canvas once, then adds. Nothing fails, nothing is
- * held.
+ * Happy path: sky_paint writes every pixel of the canvas once, then adds.
  */
 #include <math.h>
 
 #include "layers.h"
 #include "noise.h"
-
-#define DARK(s) ((s)->mood == MOOD_NIGHT || (s)->mood == MOOD_AURORA)
 
 /* t: 0 at the zenith, 1 at the horizon. */
 static struct rgb sky_tone(const struct scene *s, float t)
@@ -28,7 +25,7 @@ static struct rgb sky_tone(const struct scene *s, float t)
 
 static void paint_gradient(struct canvas *c, const struct scene *s)
 {
-	float power = DARK(s) ? 0.45f : s->mood == MOOD_STORM ? 0.5f : 1;
+	float power = scene_is_dark(s) ? 0.45f : s->mood == MOOD_STORM ? 0.5f : 1;
 
 	for (int y = 0; y < c->height; y++) {
 		struct rgb *px = canvas_row(c, y), tone = sky_tone(s, (float)y / s->horizon);
@@ -58,7 +55,7 @@ static void paint_star(struct canvas *c, struct scene *s)
 
 static void paint_stars(struct canvas *c, struct scene *s)
 {
-	float count = (float)c->width * s->horizon / (DARK(s) ? 700 : 3500);
+	float count = (float)c->width * s->horizon / (scene_is_dark(s) ? 700 : 3500);
 
 	count = fminf(count, 4000);
 	for (int i = 0; i < (int)count; i++)
@@ -181,15 +178,11 @@ static void paint_clouds(struct canvas *c, const struct scene *s)
 	struct cloud_ink ink = { .from = 0.74f - 0.34f * s->clouds };
 
 	ink.shade = rgb_mix(s->sky[1], s->sky[2], 0.55f);
-	ink.lit = rgb_mix(s->sky[3], s->light, DARK(s) ? 0.15f : 0.75f);
+	ink.lit = rgb_mix(s->sky[3], s->light, scene_is_dark(s) ? 0.15f : 0.75f);
 	if (s->mood == MOOD_STORM)
 		ink.shade = rgb_scale(s->sky[1], 0.85f);
-	for (int y = 0; y < (int)s->horizon && y < c->height; y++) {
-		struct rgb *px = canvas_row(c, y);
-
-		for (int x = 0; x < c->width; x++)
-			px[x] = cloud_over(s, &ink, px[x], (float)x, (float)y);
-	}
+	each_pixel (c, 0, (int)s->horizon, px, x, y)
+		*px = cloud_over(s, &ink, *px, (float)x, (float)y);
 }
 
 void sky_paint(struct canvas *c, struct scene *s)

@@ -5,7 +5,7 @@
  * corner.
  *
  * Happy path: subject_paint finds the outlines, rounds them, fills them back to front. A prompt
- * that names none has none. Nothing fails, nothing is held.
+ * that names none has none.
  */
 #include <math.h>
 
@@ -153,7 +153,7 @@ static const float heights[SUBJECTS] = {
 
 static struct rgb coat_ink(const struct scene *s, enum coat coat)
 {
-	bool lamps = s->mood == MOOD_NIGHT || s->mood == MOOD_AURORA || s->mood == MOOD_DUSK;
+	bool lamps = scene_is_dark(s) || s->mood == MOOD_DUSK;
 	/* What stands against the light is dark, and takes on the colour of the air. */
 	float day = lamps ? 0.12f : 0.55f;
 

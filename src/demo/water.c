@@ -3,7 +3,7 @@
  * waves that grow towards the viewer; the nearer, the more of the water's own colour shows, and
  * under the sun or the moon lies a path of glitter.
  *
- * Happy path: water_paint reads the rows above the horizon and writes those below. Nothing fails.
+ * Happy path: water_paint reads the rows above the horizon and writes those below.
  */
 #include <math.h>
 

@@ -1,202 +1,22 @@
 /*
- * The FUSE operations that all areas of the tree share: lookup, attributes, replies. The others
- * are in fs_handles.c, fs_folders.c, fs_requests.c, fs_images.c and fs_xattr.c; the texts in
- * pages.c and ctl.c.
+ * The FUSE operations as libfuse wants them, and the life of what answers them. A request names a
+ * node by number; the node's kind says who answers (struct kind). Everything but open, read and
+ * poll of a picture is answered from memory before the next request is read, for the kernel holds a
+ * folder's lock meanwhile.
  *
- * Happy path: a request names a node by number; the node's kind says who answers. Everything but
- * open, read and poll of a picture is answered from memory before the next request is read, for the
- * kernel holds a folder's lock meanwhile.
- *
- * Failures: every path answers its request exactly once, here or in the reply helper that it calls;
- * negative errnos become FUSE errors only in this folder. A name that is not there is never cached,
- * for it may be there the next moment.
+ * The files: fs_reply answers; fs_handles, fs_folders and fs_attr decode what is asked of open
+ * nodes, names and attributes; fs_requests, fs_pictures, fs_texts, fs_gallery, fs_live and fs_links
+ * are the kinds.
  *
  * On close fs_let_go answers all who wait; handles that are still open go with fs_free.
  */
-#include "fs_internal.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "pimagefs/log.h"
-
-struct fs *fs_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
-
-struct node *fs_node(fuse_req_t req, fuse_ino_t ino)
-{
-	struct node *node = tree_node(fs_of(req)->on.tree, ino);
-
-	if (!node)
-		fuse_reply_err(req, ESTALE);
-	return node;
-}
-
-void fs_reply(fuse_req_t req, int r)
-{
-	fuse_reply_err(req, r < 0 ? -r : 0);
-}
-
-static void reply_committed(int r, void *data)
-{
-	fs_reply(data, r);
-}
-
-void fs_reply_durable(fuse_req_t req)
-{
-	int r = ledger_after(fs_of(req)->on.ledger, reply_committed, req);
-
-	if (r < 0)
-		fs_reply(req, r);
-}
-
-/* --- attributes --- */
-
-static int64_t text_size(struct fs *fs, const struct node *node)
-{
-	struct buf text = BUF_INIT;
-	int64_t size = page_text(fs, node, &text) < 0 ? 0 : (int64_t)text.size;
-
-	buf_release(&text);
-	return size;
-}
-
-static int64_t node_size(struct fs *fs, const struct node *node, double *timeout_s)
-{
-	const struct job *job = node->data;
-	const struct reqfile *file = node->data;
-
-	switch (node->kind) {
-	case NODE_FOLDER:
-		return 0;
-	case NODE_REQUEST:
-		*timeout_s = FS_SHORT_S;
-		return (int64_t)file->text.size;
-	case NODE_PICTURE:
-		if (!job || job->state != JOB_READY)
-			return 0;
-		*timeout_s = FS_LONG_S;
-		return job->picture_bytes;
-	default:
-		return text_size(fs, node);
-	}
-}
-
-static struct timespec timespec_of(int64_t ns)
-{
-	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
-}
-
-/* Where others may come in, a request with a token in it is its owner's alone, whatever its mode.
- */
-static unsigned shown_mode(const struct fs *fs, const struct node *node)
-{
-	const struct reqfile *file = node->data;
-
-	if (node->kind == NODE_REQUEST &&
-	    request_may_hold_secret(fs->on.rules, buf_text(&file->text), file->text.size))
-		return node->mode & ~077u;
-	return node->mode;
-}
-
-void fs_stat(struct fs *fs, struct node *node, struct stat *st, double *timeout_s)
-{
-	bool folder = node->kind == NODE_FOLDER;
-
-	*timeout_s = 0;
-	memset(st, 0, sizeof(*st));
-	st->st_ino = node->ino;
-	st->st_mode = (folder ? S_IFDIR : S_IFREG) | shown_mode(fs, node);
-	st->st_nlink = folder ? 2 + node->folders : node->links;
-	st->st_uid = fs->uid;
-	st->st_gid = fs->gid;
-	st->st_size = node_size(fs, node, timeout_s);
-	st->st_blksize = 4096;
-	st->st_blocks = (st->st_size + 511) / 512;
-	st->st_mtim = st->st_atim = timespec_of(node->mtime_ns);
-	st->st_ctim = timespec_of(node->ctime_ns);
-}
-
-void fs_reply_entry(fuse_req_t req, struct node *node)
-{
-	struct fuse_entry_param e = { .ino = node->ino };
-
-	fs_stat(fs_of(req), node, &e.attr, &e.attr_timeout);
-	/* Names of images/ and status/ change under the kernel; those of requests/ only through it.
-	 */
-	e.entry_timeout = node->area == AREA_REQUESTS ? FS_SHORT_S : 0;
-	node_lookup(node);
-	if (fuse_reply_entry(req, &e) < 0)
-		node_forget(node, 1);
-}
-
-void fs_reply_attr(fuse_req_t req, struct node *node)
-{
-	struct stat st;
-	double timeout_s;
-
-	fs_stat(fs_of(req), node, &st, &timeout_s);
-	fuse_reply_attr(req, &st, timeout_s);
-}
-
-static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct node *node = fs_node(req, ino);
-
-	(void)fi;
-	if (node)
-		fs_reply_attr(req, node);
-}
-
-bool fs_is_stranger(fuse_req_t req)
-{
-	uid_t uid = fuse_req_ctx(req)->uid;
-
-	return uid != 0 && uid != fs_of(req)->uid;
-}
-
-bool fs_may(fuse_req_t req, const struct node *node, int mask)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	const struct reqfile *file = node->data;
-	unsigned bits = shown_mode(fs_of(req), node) >> (ctx->uid == fs_of(req)->uid   ? 6
-							 : ctx->gid == fs_of(req)->gid ? 3
-										       : 0);
-
-	/* A token may be what is written next. */
-	if (node->kind == NODE_REQUEST && file->writers && fs_is_stranger(req))
-		return false;
-	if (ctx->uid == 0)
-		return !(mask & X_OK) || node->kind == NODE_FOLDER || (node->mode & 0111);
-	return (bits & mask & 7) == (unsigned)mask;
-}
-
-static void fs_access(fuse_req_t req, fuse_ino_t ino, int mask)
-{
-	struct node *node = fs_node(req, ino);
-
-	if (node)
-		fs_reply(req, fs_may(req, node, mask) ? 0 : -EACCES);
-}
-
-static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	struct node *folder = fs_node(req, parent), *node;
-	struct entry *entry;
-
-	if (!folder)
-		return;
-	entry = tree_entry(folder, name);
-	node = entry ? entry->node : images_by_prediction(fs_of(req), folder, name);
-	if (node)
-		fs_reply_entry(req, node);
-	else
-		fuse_reply_err(req, strlen(name) > 255 ? ENAMETOOLONG : ENOENT);
-}
+#include "fs_internal.h"
+#include "pimagefs/names.h"
 
 static void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
@@ -228,6 +48,20 @@ static void fs_init(void *data, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 }
 
+static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs st;
+	int r = library_statvfs(fs_of(req)->on.library, &st);
+
+	(void)ino;
+	if (r < 0) {
+		fs_reply(req, r);
+		return;
+	}
+	st.f_namemax = NAMES_MAX;
+	fuse_reply_statfs(req, &st);
+}
+
 const struct fuse_lowlevel_ops fs_ops = {
 	.init = fs_init,
 	.lookup = fs_lookup,
@@ -236,6 +70,7 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.getattr = fs_getattr,
 	.setattr = fs_setattr,
 	.access = fs_access,
+	.readlink = fs_readlink,
 	.mknod = fs_mknod,
 	.symlink = fs_symlink,
 	.link = fs_link,
@@ -284,8 +119,18 @@ int fs_plant(struct tree *tree, struct fs_folders *out)
 	if (r == 0)
 		r = plant(tree, "status", AREA_STATUS, &out->status);
 	if (r == 0)
+		r = plant(tree, "by-date", AREA_BY_DATE, &out->by_date);
+	if (r == 0)
+		r = plant(tree, "by-id", AREA_BY_ID, &out->by_id);
+	if (r == 0)
 		r = plant(tree, "control", AREA_CONTROL, &out->control);
-	return r < 0 ? r : pages_plant(tree, out);
+	if (r == 0)
+		r = texts_plant(tree_root(tree), out->control);
+	if (r == 0)
+		r = texts_plant_help(out->requests, out->control);
+	if (r == 0)
+		out->events = tree_entry(out->control, "events")->node;
+	return r;
 }
 
 /* Linux 6.15 and later may abort a mount whose answer is late: /proc/sys/fs/fuse says after how
@@ -303,17 +148,46 @@ static int64_t kernel_limit_s(const char *path)
 	return s;
 }
 
-static int64_t wait_ms(const struct settings *settings)
+static int64_t kernel_wait_ms(void)
 {
-	int64_t wait = settings->images.wait_timeout_s * 1000LL;
 	int64_t own = kernel_limit_s("/proc/sys/fs/fuse/default_request_timeout");
 	int64_t most = kernel_limit_s("/proc/sys/fs/fuse/max_request_timeout"), limit;
 
 	limit = most && (!own || own > most) ? most : own;
-	if (!limit)
-		return wait;
-	limit = limit * 1000 - (limit > 20 ? 2000 : limit * 100);
-	return !wait || wait > limit ? limit : wait;
+	return limit * 1000 - (limit > 20 ? 2000 : limit * 100);
+}
+
+static int64_t wait_ms(const struct settings *settings)
+{
+	int64_t wait = settings->images.wait_timeout_s * 1000LL, limit = kernel_wait_ms();
+
+	return limit && (!wait || wait > limit) ? limit : wait;
+}
+
+static void set_kinds(struct fs *fs)
+{
+	static const struct kind *const kinds[NODE_KINDS] = {
+		[NODE_REQUEST] = &kind_request,   [NODE_PICTURE] = &kind_picture,
+		[NODE_REASON] = &kind_text,       [NODE_STATUS] = &kind_text,
+		[NODE_TEXT] = &kind_text,         [NODE_CTL] = &kind_ctl,
+		[NODE_LINK] = &kind_link,         [NODE_EVENTS] = &kind_events,
+		[NODE_PROGRESS] = &kind_progress, [NODE_GALLERY] = &kind_gallery,
+	};
+	static const struct kind *const folders[AREAS] = {
+		[AREA_ROOT] = &kind_folder,          [AREA_REQUESTS] = &kind_requests_folder,
+		[AREA_IMAGES] = &kind_images_folder, [AREA_STATUS] = &kind_folder,
+		[AREA_BY_DATE] = &kind_links_folder, [AREA_BY_ID] = &kind_links_folder,
+		[AREA_CONTROL] = &kind_folder,
+	};
+
+	memcpy(fs->kinds, kinds, sizeof(kinds));
+	memcpy(fs->folders, folders, sizeof(folders));
+}
+
+/* The disk was looked at, or does not answer. */
+static void on_library(void *data)
+{
+	fs_undefer(data);
 }
 
 int fs_new(struct fs **out, const struct fs_ground *ground)
@@ -324,15 +198,26 @@ int fs_new(struct fs **out, const struct fs_ground *ground)
 	if (!fs)
 		return r;
 	fs->on = *ground;
+	fs->images = (struct images){ ground->engine, ground->views, ground->links };
+	set_kinds(fs);
 	fs->uid = getuid();
 	fs->gid = getgid();
 	list_init(&fs->handles);
 	list_init(&fs->polled);
 	fs->pictures = map_new();
+	list_init(&fs->deferred);
 	if (fs->pictures)
-		r = waiters_new(&fs->waiters, ground->loop, wait_ms(ground->settings),
-				images_finish, fs);
+		r = library_listen(ground->library, on_library, fs);
+	fs->wait_ms = wait_ms(ground->settings);
+	if (r == 0)
+		r = waiters_new(&fs->waiters, ground->world, fs->wait_ms, pictures_finish, fs);
+	if (r == 0)
+		r = waiters_new(&fs->watchers, ground->world, PROGRESS_MS, progress_finish, fs);
+	if (r == 0)
+		r = waiters_new(&fs->commands, ground->world, kernel_wait_ms(), command_finish, fs);
 	if (r < 0) {
+		waiters_free(fs->waiters);
+		waiters_free(fs->watchers);
 		map_free(fs->pictures);
 		free(fs);
 		return r;
@@ -341,29 +226,73 @@ int fs_new(struct fs **out, const struct fs_ground *ground)
 	return 0;
 }
 
+void fs_set_courier(struct fs *fs, struct courier *courier)
+{
+	fs->courier = courier;
+}
+
+int fs_version(const struct node *node)
+{
+	const struct job *job = node->data;
+	bool pending = job && job_pending(job);
+
+	switch (node->kind) {
+	case NODE_PICTURE:
+		return pending ? 1 : 2;
+	case NODE_STATUS:
+		return pending ? (int)job->state : -1;
+	case NODE_REASON:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
 void fs_job_changed(struct fs *fs, struct job *job, bool gone)
 {
-	bool over = gone || !job_pending(job);
+	bool over = gone || (!job_pending(job) && !job_comes_back(job));
 
 	if (over)
 		waiters_wake(fs->waiters, job->number, gone ? -ECANCELED : 0);
 	if (over)
-		images_poll_changed(fs, job);
+		handles_wake_poll(fs, job);
+}
+
+void fs_command_ready(struct fs *fs)
+{
+	waiters_wake(fs->commands, 0, 0);
 }
 
 void fs_let_go(struct fs *fs)
 {
 	fs->closing = true;
+	fs->courier = NULL;
+	fs_undefer(fs);
 	waiters_let_go(fs->waiters, -ECANCELED);
-	images_poll_let_go(fs);
+	waiters_let_go(fs->watchers, -ECANCELED);
+	waiters_let_go(fs->commands, -ECANCELED);
+	handles_wake_poll(fs, NULL);
+}
+
+void fs_release_all(struct fs *fs)
+{
+	list_each_safe (p, tmp, &fs->handles)
+		handle_free(fs, list_entry(p, struct handle, in_fs));
+}
+
+bool fs_is_idle(const struct fs *fs)
+{
+	return list_empty(&fs->handles);
 }
 
 void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
-	fs_drop_handles(fs);
+	handles_drop(fs);
 	waiters_free(fs->waiters);
+	waiters_free(fs->watchers);
+	waiters_free(fs->commands);
 	map_free(fs->pictures);
 	free(fs);
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pimagefs/clock.h"
 #include "pimagefs/list.h"
 #include "pimagefs/map.h"
 
@@ -39,45 +38,43 @@ struct waiters {
 	struct list waiting;
 	unsigned count;
 	int64_t timeout_ms;
-	uv_timer_t timer;
+	const struct world *world;
+	struct timer *timer;
 	waiters_finish_fn finish;
 	void *data;
 };
 
-int waiters_new(struct waiters **out, uv_loop_t *loop, int64_t timeout_ms, waiters_finish_fn finish,
-		void *data)
+static void on_timer(void *data);
+
+int waiters_new(struct waiters **out, const struct world *world, int64_t timeout_ms,
+		waiters_finish_fn finish, void *data)
 {
 	struct waiters *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
+	w->world = world;
 	w->crowds = map_new();
-	if (!w->crowds) {
-		free(w);
+	w->timer = world->timer_new(world->self, on_timer, w);
+	if (!w->crowds || !w->timer) {
+		waiters_free(w);
 		return -ENOMEM;
 	}
 	list_init(&w->waiting);
 	w->timeout_ms = timeout_ms;
 	w->finish = finish;
 	w->data = data;
-	w->timer.data = w;
-	uv_timer_init(loop, &w->timer);
 	*out = w;
 	return 0;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-	struct waiters *w = handle->data;
-
-	map_free(w->crowds);
-	free(w);
-}
-
 void waiters_free(struct waiters *w)
 {
-	if (w)
-		uv_close((uv_handle_t *)&w->timer, on_closed);
+	if (!w)
+		return;
+	w->world->timer_free(w->timer);
+	map_free(w->crowds);
+	free(w);
 }
 
 static void finish(struct waiter *one, int r)
@@ -107,10 +104,10 @@ static void on_interrupt(fuse_req_t req, void *data)
 
 static void set_timer(struct waiters *w);
 
-static void on_timer(uv_timer_t *timer)
+static void on_timer(void *data)
 {
-	struct waiters *w = timer->data;
-	int64_t now = clock_mono_ms();
+	struct waiters *w = data;
+	int64_t now = world_mono_ms(w->world);
 
 	while (!list_empty(&w->waiting)) {
 		struct waiter *one = list_entry(w->waiting.next, struct waiter, in_all);
@@ -128,8 +125,9 @@ static void set_timer(struct waiters *w)
 
 	if (!w->timeout_ms || list_empty(&w->waiting))
 		return;
-	left = list_entry(w->waiting.next, struct waiter, in_all)->deadline_ms - clock_mono_ms();
-	uv_timer_start(&w->timer, on_timer, left > 0 ? (uint64_t)left : 0, 0);
+	left = list_entry(w->waiting.next, struct waiter, in_all)->deadline_ms -
+	       world_mono_ms(w->world);
+	w->world->timer_start(w->timer, left);
 }
 
 static struct crowd *crowd_of(struct waiters *w, uint64_t key)
@@ -163,7 +161,7 @@ int waiters_add(struct waiters *w, uint64_t key, fuse_req_t req, void *payload)
 	one->crowd = crowd;
 	one->req = req;
 	one->payload = payload;
-	one->deadline_ms = clock_mono_ms() + w->timeout_ms;
+	one->deadline_ms = world_mono_ms(w->world) + w->timeout_ms;
 	list_append(&crowd->waiting, &one->in_crowd);
 	list_append(&w->waiting, &one->in_all);
 	if (w->count++ == 0)

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "pimagefs/api.h"
+#include "pimagefs/service.h"
 #include "pimagefs/utf8.h"
 
-static void check(const struct api_answer *a)
+static void check(const struct service_answer *a)
 {
-	promise(a->verdict <= API_CLOSED);
-	promise((a->verdict == API_ACCEPTED) <= (a->prediction_id != NULL));
+	promise(a->verdict <= SERVICE_CLOSED);
+	promise((a->verdict == SERVICE_ACCEPTED) <= (a->prediction_id != NULL));
 	if (a->prediction_id) {
 		size_t size = strlen(a->prediction_id);
 
@@ -26,11 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static const int status[] = { 200, 201, 202, 204, 301, 400, 401, 402, 403, 404,
 				      408, 409, 410, 422, 429, 500, 502, 503, 504, 999 };
-	static int (*const read[])(int, const char *, size_t, const char *,
-				   struct api_answer *) = { api_read_create, api_read_poll,
-							    api_read_cancel };
-	struct api_answer a = { 0 };
+	struct service_answer a = { 0 };
+	const char *type;
 	char *body;
+	int code, r;
 
 	if (size < 2)
 		return 0;
@@ -40,12 +39,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		return 0;
 	memcpy(body, bytes + 2, size - 2);
 	body[size - 2] = '\0';
-	if (read[bytes[0] % 3](status[bytes[1] % 20], body, size - 2,
-			       bytes[0] & 0x80 ? "text/html" : "application/json", &a) == 0) {
+	type = bytes[0] & 0x80 ? "text/html" : "application/json";
+	code = status[bytes[1] % 20];
+	if (bytes[0] % 3 == 0)
+		r = answer_read_create(code, body, size - 2, type, bytes[0] & 0x40, &a);
+	else if (bytes[0] % 3 == 1)
+		r = answer_read_poll(code, body, size - 2, type, &a);
+	else
+		r = answer_read_cancel(code, body, size - 2, type, &a);
+	if (r == 0) {
 		check(&a);
-		if (a.verdict == API_DONE && bytes[0] % 3 == 1)
+		if (a.verdict == SERVICE_DONE && bytes[0] % 3 == 1)
 			promise(a.link != NULL);
-		api_answer_release(&a);
+		answer_release(&a);
 	}
 	free(body);
 	return 0;

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "parts/http_internal.h"
+#include "http/http_internal.h"
 
 #define DAY_MS INT64_C(86400000)
 #define NOW_MS INT64_C(1795356900000)

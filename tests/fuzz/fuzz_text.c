@@ -31,6 +31,7 @@ static void check_names(const char *text)
 	char *patterns[] = { (char[]){ ".*" }, (char[]){ "*~" }, (char[]){ "#*#" } };
 
 	promise(names_id_length(text) <= strlen(text));
+	promise(names_made_length(text) <= strlen(text));
 	names_is_draft(text, patterns, 3);
 	if (names_check(text, false) == 0) {
 		promise(utf8_valid(text, strlen(text)) && !utf8_has_control(text, strlen(text)));

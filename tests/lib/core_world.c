@@ -14,13 +14,13 @@
 
 #include <cmocka.h>
 
-#include "core/engine_internal.h"
 #include "oom.h"
 #include "pimagefs/log.h"
+#include "pimagefs/models.h"
+#include "pimagefs/rebuild.h"
 #include "samples.h"
 
-#define PATIENCE_MS 20000
-#define BEAT_MS 2
+#define MOST_STEPS 500000
 
 /* --- settings --- */
 
@@ -32,6 +32,7 @@ static void quicken(struct settings *s)
 	s->api.grace_s = 30;
 	s->limits.creates_per_minute = 1000;
 	s->limits.concurrent = 10;
+	s->limits.downloads = 8;
 	s->limits.queue = 100;
 	s->limits.files = 10000;
 	s->limits.min_free_bytes = 0;
@@ -44,6 +45,7 @@ static int load_settings(struct core *c)
 	char path[SCRATCH_PATH + 64], state[SCRATCH_PATH + 64];
 	const char *overrides[] = { path, state };
 	const struct config_sources from = {
+		.is_secret = models_secret,
 		.file = scratch_path(c->folder, "test.ini"),
 		.overrides = overrides,
 		.n_overrides = 2,
@@ -65,14 +67,17 @@ static int load_settings(struct core *c)
 
 /* --- up and down --- */
 
-static void on_changed(struct job *job, bool gone, void *data)
+static void on_job(struct job *job, enum jobs_change change, void *data)
 {
 	struct core *c = data;
 
-	if (gone)
+	if (change == JOBS_GONE) {
+		links_forget(c->links, job);
 		views_forget(c->views, job);
-	else
+	} else {
 		views_update(c->views, job);
+		links_update(c->links, job);
+	}
 }
 
 static void on_freed(struct node *node, void *data)
@@ -95,33 +100,36 @@ static struct node *plant(struct core *c, enum node_area area, const char *name)
 void core_build(struct core *c)
 {
 	struct engine_ground ground = {
-		.loop = &c->loop,
+		.world = &c->sim.world,
 		.settings = c->settings,
-		.rules = c->rules,
-		.ops = &fake_ops,
-		.api = &c->api,
-		.changed = on_changed,
-		.changed_data = c,
+		.service = &fake_ops,
+		.service_self = &c->api,
 	};
 
 	fake_init(&c->api);
-	assert_int_equal(uv_loop_init(&c->loop), 0);
-	uv_timer_init(&c->loop, &c->beat);
-	c->beat.data = c;
-	assert_int_equal(store_open(&c->store, c->settings->library.state, NULL), 0);
-	assert_int_equal(library_open(&c->library, c->settings->library.path, NULL), 0);
-	assert_int_equal(ledger_new(&c->ledger, &c->loop, c->store), 0);
-	c->tree = tree_new(on_freed, c);
+	c->api.sim = &c->sim;
+	assert_int_equal(store_open(&c->store, c->settings->library.state, c->sim.world.vfs, NULL),
+			 0);
+	assert_int_equal(library_open(&c->library, &c->sim.world, c->settings->library.path, NULL),
+			 0);
+	assert_int_equal(ledger_new(&c->ledger, &c->sim.world, c->store), 0);
+	c->tree = tree_new(&c->sim.world, on_freed, c);
 	assert_non_null(c->tree);
 	c->requests = plant(c, AREA_REQUESTS, "requests");
 	c->images = plant(c, AREA_IMAGES, "images");
 	c->status = plant(c, AREA_STATUS, "status");
+	c->by_date = plant(c, AREA_BY_DATE, "by-date");
+	c->by_id = plant(c, AREA_BY_ID, "by-id");
 	assert_int_equal(views_new(&c->views, c->images, c->status, true), 0);
+	assert_int_equal(links_new(&c->links, c->by_date, c->by_id), 0);
+	assert_int_equal(library_start(c->library), 0);
 	ground.ledger = c->ledger;
 	ground.library = c->library;
 	assert_int_equal(engine_new(&c->engine, &ground), 0);
-	assert_int_equal(
-		inbox_new(&c->inbox, c->requests, c->settings, c->rules, c->engine, c->ledger), 0);
+	assert_int_equal(engine_listen(c->engine, on_job, c), 0);
+	assert_int_equal(inbox_new(&c->inbox, &c->sim.world, c->requests, c->settings, c->rules,
+				   c->engine, c->ledger),
+			 0);
 }
 
 void core_open(struct core *c)
@@ -141,13 +149,14 @@ void core_close(struct core *c)
 	engine_free(c->engine);
 	assert_true(list_empty(&c->api.calls));
 	ledger_free(c->ledger);
-	uv_close((uv_handle_t *)&c->beat, NULL);
-	uv_run(&c->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&c->loop), 0);
+	library_close(c->library);
+	c->sim.disk_hangs = false;
+	sim_world_work(&c->sim); /* what was on its way to the disk */
+	sim_world_check_free(&c->sim);
 	inbox_free(c->inbox);
 	tree_free(c->tree);
 	views_free(c->views);
-	library_close(c->library);
+	links_free(c->links);
 	store_close(c->store);
 	c->engine = NULL;
 }
@@ -157,6 +166,25 @@ void core_restart(struct core *c)
 	core_close(c);
 	core_open(c);
 	core_start(c);
+}
+
+int core_rebuild(struct core *c, char **summary)
+{
+	struct rebuild_ground ground = { .world = &c->sim.world,
+					 .settings = c->settings,
+					 .rules = c->rules };
+	const struct settings *s = c->settings;
+	struct error err = { .message = "" };
+	int r;
+
+	assert_int_equal(store_open(&ground.store, s->library.state, NULL, NULL), 0);
+	assert_int_equal(library_open(&ground.library, ground.world, s->library.path, NULL), 0);
+	r = rebuild(&ground, summary, &err);
+	if (r < 0)
+		assert_true(err.message[0]);
+	library_close(ground.library);
+	store_close(ground.store);
+	return r;
 }
 
 void core_crash(struct core *c)
@@ -184,6 +212,7 @@ int core_make(void **state)
 	log_open(scratch_path(c->folder, "log"), LOG_LEVEL_INFO);
 	if (load_settings(c) < 0)
 		return -1;
+	sim_world_init(&c->sim, 4711);
 	sample_png(&c->png, 20, 10, SAMPLE_RGB);
 	core_open(c);
 	core_start(c);
@@ -208,57 +237,92 @@ int core_drop(void **state)
 
 /* --- waiting --- */
 
-static void on_beat(uv_timer_t *timer)
+/* What is due now comes first; only when that has changed nothing does time pass. */
+static void step(struct core *c, unsigned *steps)
 {
-	struct core *c = timer->data;
+	bool now = sim_world_step_now(&c->sim);
 
-	c->beats++;
-}
-
-/* The beat ends the loop's sleep now and then, so that what a hook did before it slept is seen. */
-static void turn(struct core *c)
-{
-	uv_timer_start(&c->beat, on_beat, BEAT_MS, BEAT_MS);
-	uv_run(&c->loop, UV_RUN_ONCE);
-	uv_timer_stop(&c->beat);
-	if (c->beats > PATIENCE_MS / BEAT_MS)
+	if (!now && c->idle && !sim_world_step(&c->sim))
 		fail_msg("what was waited for does not come");
+	c->idle = !now && !c->idle;
+	assert_true(++*steps < MOST_STEPS);
 }
 
 void core_wait_state(struct core *c, const struct job *job, enum job_state state)
 {
-	c->beats = 0;
+	unsigned steps = 0;
+
 	while (job->state != state)
-		turn(c);
+		step(c, &steps);
 }
 
 void core_wait_calls(struct core *c, enum fake_kind kind, unsigned in_flight)
 {
-	c->beats = 0;
+	unsigned steps = 0;
+
 	while (fake_in_flight(&c->api, kind) != in_flight)
-		turn(c);
+		step(c, &steps);
 }
 
 void core_wait_sent(struct core *c, enum fake_kind kind, unsigned sent)
 {
-	c->beats = 0;
+	unsigned steps = 0;
+
 	while (c->api.sent[kind] < sent)
-		turn(c);
+		step(c, &steps);
 	assert_int_equal(c->api.sent[kind], sent);
 }
 
 void core_settle(struct core *c)
 {
-	ledger_sync(c->ledger);
-	for (int i = 0; i < 4; i++)
-		uv_run(&c->loop, UV_RUN_NOWAIT);
+	unsigned steps = 0;
+
+	do {
+		while (sim_world_step_now(&c->sim))
+			assert_true(++steps < MOST_STEPS);
+		ledger_sync(c->ledger); /* also what gathers for a moment */
+	} while (sim_world_step_now(&c->sim));
+}
+
+void core_step(struct core *c)
+{
+	sim_world_step(&c->sim);
+}
+
+void core_pass(struct core *c, int64_t ms)
+{
+	sim_world_pass(&c->sim, ms);
 }
 
 void core_assert_idle(struct core *c)
 {
 	core_settle(c);
+	core_pass(c, 100); /* a commit that was put off */
 	assert_true(list_empty(&c->api.calls));
-	assert_false(uv_is_active((uv_handle_t *)&c->engine->tick));
+	assert_int_equal(sim_world_next_ms(&c->sim), -1);
+}
+
+struct engine_stats core_stats(struct core *c)
+{
+	struct engine_stats stats;
+
+	engine_stats(c->engine, &stats);
+	return stats;
+}
+
+unsigned core_count(struct core *c, enum job_state state)
+{
+	return core_stats(c).states[state];
+}
+
+unsigned core_jobs(struct core *c)
+{
+	struct engine_stats stats = core_stats(c);
+	unsigned n = 0;
+
+	for (int i = 0; i < JOB_STATES; i++)
+		n += stats.states[i];
+	return n;
 }
 
 /* --- jobs --- */
@@ -282,7 +346,7 @@ struct job *core_register(struct core *c, const char *id)
 	assert_non_null(job);
 	snprintf(text, sizeof(text), "prompt of %s", id);
 	core_request(c, text, &request);
-	engine_filed(c->engine, job, true);
+	engine_filed(c->engine, job, c->requests);
 	assert_int_equal(engine_register(c->engine, job, &request), 0);
 	request_release(&request);
 	core_assert_state(job, JOB_DRAFT);
@@ -346,6 +410,8 @@ struct job *core_find(struct core *c, const char *id, enum job_state state)
 {
 	struct job *job = engine_find(c->engine, id);
 
+	if (state == JOB_CREATING && job && job->state == JOB_QUEUED)
+		core_settle(c);
 	core_assert_state(job, state);
 	assert_string_equal(job->id, id);
 	assert_true(job->current);
@@ -393,6 +459,29 @@ struct node *core_create(struct core *c, const char *path)
 
 	assert_int_equal(inbox_create(c->inbox, folder, name, 0644, &node), 0);
 	return node;
+}
+
+struct tally {
+	int state;
+	unsigned n;
+};
+
+static int count_stored(struct job *job, void *data)
+{
+	struct tally *t = data;
+
+	t->n += t->state < 0 || (int)job->state == t->state;
+	job_free(job);
+	return 0;
+}
+
+unsigned core_stored(struct core *c, int state)
+{
+	struct tally t = { .state = state };
+
+	ledger_sync(c->ledger);
+	assert_int_equal(store_each_job(c->store, count_stored, &t), 0);
+	return t.n;
 }
 
 struct node *core_file(struct core *c, const char *path)
@@ -444,7 +533,9 @@ int core_echo(struct core *c, const char *text, const char *path)
 		r = inbox_flush(c->inbox, node); /* dash and bash dup2 the descriptor first */
 	if (r == 0)
 		r = core_write(c, node, text);
-	return let_go(c, node, r);
+	r = let_go(c, node, r);
+	sim_world_work(&c->sim);
+	return r;
 }
 
 int core_patch(struct core *c, const char *text, const char *path, int64_t offset)

@@ -12,14 +12,15 @@
 #include <cmocka.h>
 
 #include "oom.h"
+#include "pimagefs/buf.h"
 
-struct api_call {
+struct service_call {
 	struct list in;
 	enum fake_kind kind;
 	char *text;
 	int (*sink)(const void *bytes, size_t size, void *data);
 	void *sink_data;
-	api_done_fn done;
+	service_done_fn done;
 	void *data;
 };
 
@@ -29,10 +30,10 @@ void fake_init(struct fake_api *f)
 	list_init(&f->calls);
 }
 
-static int start(struct fake_api *f, enum fake_kind kind, const char *text, api_done_fn done,
-		 void *data, struct api_call **out)
+static int start(struct fake_api *f, enum fake_kind kind, const char *text, service_done_fn done,
+		 void *data, struct service_call **out)
 {
-	struct api_call *call;
+	struct service_call *call;
 
 	if (f->refuse)
 		return f->refuse;
@@ -50,26 +51,35 @@ static int start(struct fake_api *f, enum fake_kind kind, const char *text, api_
 	return 0;
 }
 
-static int fake_create(void *self, const char *body, api_done_fn done, void *data,
-		       struct api_call **out)
+static int fake_create(void *self, const char *model, const char *input, service_done_fn done,
+		       void *data, struct service_call **out)
 {
-	return start(self, FAKE_CREATE, body, done, data, out);
+	struct buf body = BUF_INIT;
+	int r;
+
+	oom_pause();
+	assert_int_equal(buf_printf(&body, "{\"model\":\"%s\",\"input\":%s}", model, input), 0);
+	oom_resume();
+	r = start(self, FAKE_CREATE, buf_text(&body), done, data, out);
+	buf_release(&body);
+	return r;
 }
 
-static int fake_poll(void *self, const char *prediction_id, api_done_fn done, void *data,
-		     struct api_call **out)
+static int fake_poll(void *self, const char *prediction_id, service_done_fn done, void *data,
+		     struct service_call **out)
 {
 	return start(self, FAKE_POLL, prediction_id, done, data, out);
 }
 
-static int fake_cancel(void *self, const char *prediction_id, api_done_fn done, void *data,
-		       struct api_call **out)
+static int fake_cancel(void *self, const char *prediction_id, service_done_fn done, void *data,
+		       struct service_call **out)
 {
 	return start(self, FAKE_CANCEL, prediction_id, done, data, out);
 }
 
 static int fake_download(void *self, const char *link, int (*sink)(const void *, size_t, void *),
-			 void *sink_data, api_done_fn done, void *data, struct api_call **out)
+			 void *sink_data, service_done_fn done, void *data,
+			 struct service_call **out)
 {
 	int r = start(self, FAKE_DOWNLOAD, link, done, data, out);
 
@@ -81,9 +91,9 @@ static int fake_download(void *self, const char *link, int (*sink)(const void *,
 }
 
 /* As the real one: the call is gone before its owner hears of it. */
-static void finish(struct api_call *call, const struct api_answer *answer)
+static void finish(struct service_call *call, const struct service_answer *answer)
 {
-	api_done_fn done = call->done;
+	service_done_fn done = call->done;
 	void *data = call->data;
 
 	list_remove(&call->in);
@@ -92,16 +102,16 @@ static void finish(struct api_call *call, const struct api_answer *answer)
 	done(answer, data);
 }
 
-static void fake_stop(void *self, struct api_call *call)
+static void fake_stop(void *self, struct service_call *call)
 {
 	struct fake_api *f = self;
-	struct api_answer closed = fake_verdict(API_CLOSED);
+	struct service_answer closed = fake_verdict(SERVICE_CLOSED);
 
 	f->stopped[call->kind]++;
 	finish(call, &closed);
 }
 
-const struct api_ops fake_ops = {
+const struct service_ops fake_ops = {
 	.create = fake_create,
 	.poll = fake_poll,
 	.cancel = fake_cancel,
@@ -109,10 +119,10 @@ const struct api_ops fake_ops = {
 	.stop = fake_stop,
 };
 
-static struct api_call *oldest(const struct fake_api *f, enum fake_kind kind)
+static struct service_call *oldest(const struct fake_api *f, enum fake_kind kind)
 {
 	list_each (p, &f->calls) {
-		struct api_call *call = list_entry(p, struct api_call, in);
+		struct service_call *call = list_entry(p, struct service_call, in);
 
 		if (call->kind == kind)
 			return call;
@@ -125,20 +135,20 @@ unsigned fake_in_flight(const struct fake_api *f, enum fake_kind kind)
 	unsigned n = 0;
 
 	list_each (p, &f->calls)
-		n += list_entry(p, struct api_call, in)->kind == kind;
+		n += list_entry(p, struct service_call, in)->kind == kind;
 	return n;
 }
 
 const char *fake_text(const struct fake_api *f, enum fake_kind kind)
 {
-	struct api_call *call = oldest(f, kind);
+	struct service_call *call = oldest(f, kind);
 
 	return call ? call->text : NULL;
 }
 
-void fake_answer(struct fake_api *f, enum fake_kind kind, const struct api_answer *answer)
+void fake_answer(struct fake_api *f, enum fake_kind kind, const struct service_answer *answer)
 {
-	struct api_call *call = oldest(f, kind);
+	struct service_call *call = oldest(f, kind);
 
 	assert_non_null(call);
 	finish(call, answer);
@@ -148,17 +158,17 @@ static const struct {
 	enum error_class class;
 	int http_status;
 } errors[] = {
-	[API_FAILED] = { ERROR_SERVICE, 200 },  [API_ENDED] = { ERROR_CANCELLED, 200 },
-	[API_REFUSED] = { ERROR_INVALID, 422 }, [API_AUTH] = { ERROR_AUTH, 401 },
-	[API_BUSY] = { ERROR_SERVICE, 429 },    [API_TROUBLE] = { ERROR_SERVICE, 503 },
-	[API_OFFLINE] = { ERROR_NETWORK, 0 },   [API_UNCERTAIN] = { ERROR_UNCERTAIN, 0 },
-	[API_UNKNOWN] = { ERROR_SERVICE, 404 }, [API_BAD_BODY] = { ERROR_DOWNLOAD, 200 },
-	[API_SINK] = { ERROR_DOWNLOAD, 200 },   [API_CLOSED] = { ERROR_CANCELLED, 0 },
+	[SERVICE_FAILED] = { ERROR_SERVICE, 200 },  [SERVICE_ENDED] = { ERROR_CANCELLED, 200 },
+	[SERVICE_REFUSED] = { ERROR_INVALID, 422 }, [SERVICE_AUTH] = { ERROR_AUTH, 401 },
+	[SERVICE_BUSY] = { ERROR_SERVICE, 429 },    [SERVICE_TROUBLE] = { ERROR_SERVICE, 503 },
+	[SERVICE_OFFLINE] = { ERROR_NETWORK, 0 },   [SERVICE_UNCERTAIN] = { ERROR_UNCERTAIN, 0 },
+	[SERVICE_UNKNOWN] = { ERROR_SERVICE, 404 }, [SERVICE_BAD_BODY] = { ERROR_DOWNLOAD, 200 },
+	[SERVICE_SINK] = { ERROR_DOWNLOAD, 200 },   [SERVICE_CLOSED] = { ERROR_CANCELLED, 0 },
 };
 
-struct api_answer fake_verdict(enum api_verdict verdict)
+struct service_answer fake_verdict(enum service_verdict verdict)
 {
-	struct api_answer a = {
+	struct service_answer a = {
 		.verdict = verdict,
 		.predict_time_s = -1,
 		.cost_usd = -1,
@@ -169,21 +179,21 @@ struct api_answer fake_verdict(enum api_verdict verdict)
 		error_set(&a.error, errors[verdict].class, "the service said so");
 		a.error.http_status = errors[verdict].http_status;
 	}
-	if (verdict == API_SINK)
+	if (verdict == SERVICE_SINK)
 		a.sink_error = -ENOSPC;
 	return a;
 }
 
-void fake_say(struct fake_api *f, enum fake_kind kind, enum api_verdict verdict)
+void fake_say(struct fake_api *f, enum fake_kind kind, enum service_verdict verdict)
 {
-	struct api_answer a = fake_verdict(verdict);
+	struct service_answer a = fake_verdict(verdict);
 
 	fake_answer(f, kind, &a);
 }
 
 void fake_accept(struct fake_api *f, const char *prediction_id)
 {
-	struct api_answer a = fake_verdict(API_ACCEPTED);
+	struct service_answer a = fake_verdict(SERVICE_ACCEPTED);
 	char id[64];
 
 	strncpy(id, prediction_id, sizeof(id) - 1);
@@ -194,7 +204,7 @@ void fake_accept(struct fake_api *f, const char *prediction_id)
 
 void fake_done(struct fake_api *f, const char *link)
 {
-	struct api_answer a = fake_verdict(API_DONE);
+	struct service_answer a = fake_verdict(SERVICE_DONE);
 	char text[64];
 
 	strncpy(text, link, sizeof(text) - 1);
@@ -207,15 +217,20 @@ void fake_done(struct fake_api *f, const char *link)
 
 void fake_deliver(struct fake_api *f, const void *bytes, size_t size)
 {
-	struct api_call *call = oldest(f, FAKE_DOWNLOAD);
-	struct api_answer a = fake_verdict(API_DONE);
+	struct service_call *call = oldest(f, FAKE_DOWNLOAD);
+	struct service_answer a = fake_verdict(SERVICE_DONE);
 	int r;
 
 	assert_non_null(call);
-	r = call->sink(bytes, size, call->sink_data);
+	/* In two pieces, as a download comes. */
+	r = call->sink(bytes, size / 2, call->sink_data);
+	if (r == 0)
+		r = call->sink((const char *)bytes + size / 2, size - size / 2, call->sink_data);
 	if (r < 0) {
-		a = fake_verdict(API_SINK);
+		a = fake_verdict(SERVICE_SINK);
 		a.sink_error = r;
 	}
 	finish(call, &a);
+	if (f->sim)
+		sim_world_work(f->sim);
 }

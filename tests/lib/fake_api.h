@@ -3,30 +3,33 @@
 #ifndef TESTS_FAKE_API_H
 #define TESTS_FAKE_API_H
 
-#include "pimagefs/api.h"
 #include "pimagefs/list.h"
+#include "pimagefs/service.h"
+#include "sim_world.h"
 
 enum fake_kind { FAKE_CREATE, FAKE_POLL, FAKE_CANCEL, FAKE_DOWNLOAD, FAKE_KINDS };
 
 struct fake_api {
 	struct list calls;            /* in flight, as they came */
 	unsigned sent[FAKE_KINDS];    /* all that ever started */
-	unsigned stopped[FAKE_KINDS]; /* ended by us, API_CLOSED */
+	unsigned stopped[FAKE_KINDS]; /* ended by us, SERVICE_CLOSED */
+	struct sim_world *sim;        /* NULL, or whose work is done with each download */
 	int refuse;                   /* an errno that the next calls return instead of starting */
 };
 
-extern const struct api_ops fake_ops; /* self is a struct fake_api */
+extern const struct service_ops fake_ops; /* self is a struct fake_api */
 
 void fake_init(struct fake_api *f);
 unsigned fake_in_flight(const struct fake_api *f, enum fake_kind kind);
-/* What the oldest of a kind asks for: the create's body, the prediction id, the link; or NULL. */
+/* What the oldest of a kind asks for: the create's {"model":...,"input":...},
+ * the prediction id, the link; or NULL. */
 const char *fake_text(const struct fake_api *f, enum fake_kind kind);
 
 /* Each answers the oldest of its kind, which must be there. */
-void fake_answer(struct fake_api *f, enum fake_kind kind, const struct api_answer *answer);
+void fake_answer(struct fake_api *f, enum fake_kind kind, const struct service_answer *answer);
 /* An answer of this verdict, with an error of the class that goes with it. */
-struct api_answer fake_verdict(enum api_verdict verdict);
-void fake_say(struct fake_api *f, enum fake_kind kind, enum api_verdict verdict);
+struct service_answer fake_verdict(enum service_verdict verdict);
+void fake_say(struct fake_api *f, enum fake_kind kind, enum service_verdict verdict);
 void fake_accept(struct fake_api *f, const char *prediction_id);
 /* The poll's success: 2 s of work, 0.01 USD. */
 void fake_done(struct fake_api *f, const char *link);

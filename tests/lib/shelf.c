@@ -25,7 +25,10 @@ int shelf_make(void **state)
 		return -1;
 	umask(022);
 	scratch_make(p->folder);
-	if (library_open(&p->l, scratch_path(p->folder, "Pictures/pimagefs"), NULL))
+	sim_world_init(&p->sim, 1);
+	faulty_disk_init(&p->disk);
+	p->sim.world.disk = &p->disk.disk;
+	if (library_open(&p->l, &p->sim.world, scratch_path(p->folder, "Pictures/pimagefs"), NULL))
 		return -1;
 	sample_png(&p->png, 20, 10, SAMPLE_RGB);
 	*state = p;
@@ -37,31 +40,30 @@ int shelf_drop(void **state)
 	struct shelf *p = *state;
 
 	library_close(p->l);
+	sim_world_check_free(&p->sim);
 	scratch_remove(p->folder);
 	buf_release(&p->png);
 	free(p);
 	return 0;
 }
 
-int shelf_keep(struct shelf *p, const struct buf *b, const char *id, const char *note,
+int shelf_keep(struct shelf *p, const struct buf *b, const char *id, const char *sidecar,
 	       struct library_entry *entry, struct error *err)
 {
-	struct library_draft *d;
+	struct library_name name = { .id = id,
+				     .wall_ms = WHEN,
+				     .sidecar = sidecar,
+				     .chance = p->sim.world.random(&p->sim) };
+	int r = library_examine(b->data, b->size, entry, err);
 
-	assert_int_equal(library_begin(p->l, &d), 0);
-	/* In two pieces, as a download comes. */
-	assert_int_equal(library_write(b->data, b->size / 2, d), 0);
-	assert_int_equal(library_draft_bytes(d), b->size / 2);
-	assert_int_equal(library_write(b->data + b->size / 2, b->size - b->size / 2, d), 0);
-	assert_int_equal(library_draft_bytes(d), b->size);
-	return library_keep(d, id, WHEN, note, entry, err);
+	return r < 0 ? r : library_keep(p->l, b->data, &name, entry);
 }
 
 void shelf_assert_kept_as(struct shelf *p, const char *id, const char *path)
 {
 	struct library_entry entry = { 0 };
 
-	assert_int_equal(shelf_keep(p, &p->png, id, NOTE, &entry, NULL), 0);
+	assert_int_equal(shelf_keep(p, &p->png, id, SIDECAR, &entry, NULL), 0);
 	assert_string_equal(entry.path, path);
 	free(entry.path);
 }

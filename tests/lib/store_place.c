@@ -30,7 +30,7 @@ int place_make(void **state)
 	umask(0);
 	scratch_make(p->folder);
 	*state = p;
-	return store_open(&p->s, place_folder(p), NULL);
+	return store_open(&p->s, place_folder(p), NULL, NULL);
 }
 
 int place_drop(void **state)
@@ -52,7 +52,7 @@ void place_close(struct place *p)
 void place_reopen(struct place *p)
 {
 	place_close(p);
-	assert_int_equal(store_open(&p->s, place_folder(p), NULL), 0);
+	assert_int_equal(store_open(&p->s, place_folder(p), NULL, NULL), 0);
 }
 
 void place_sql(struct place *p, const char *text)
@@ -82,7 +82,7 @@ int jobs_collect(struct job *job, void *data)
 	return 0;
 }
 
-void jobs_free(struct jobs *jobs)
+void place_jobs_free(struct jobs *jobs)
 {
 	for (size_t i = 0; i < jobs->n; i++)
 		job_free(jobs->at[i]);
@@ -105,7 +105,7 @@ size_t place_count_jobs(struct place *p)
 
 	assert_int_equal(store_each_job(p->s, jobs_collect, &jobs), 0);
 	n = jobs.n;
-	jobs_free(&jobs);
+	place_jobs_free(&jobs);
 	return n;
 }
 
@@ -118,6 +118,7 @@ struct job *full_job(void)
 	job->state = JOB_FAILED;
 	job->current = job->dismissed = job->prediction_over = job->has_seed = true;
 	job->seed = -42;
+	assert_int_equal(job_set_text(&job->model, "p-image-text-to-image"), 0);
 	assert_int_equal(job_set_text(&job->prompt, "a cat\nin Köln"), 0);
 	assert_int_equal(job_set_text(&job->input, "{\"prompt\":\"a cat\"}"), 0);
 	assert_int_equal(job_set_text(&job->prediction_id, "pred-1"), 0);
@@ -131,13 +132,20 @@ struct job *full_job(void)
 	job->cost_usd = 0;
 	job->unanswered = 2;
 	job->unanswered_ms = 1500;
+	job->spent = 4;
+	job->spent_ms = 1600;
+	job->spent_cost = 40000000;
 	assert_int_equal(job_set_text(&job->reused_from, "pred-0"), 0);
+	assert_int_equal(job_set_text(&job->tags, "best,cat"), 0);
+	assert_int_equal(job_set_text(&job->comment, "mine"), 0);
+	job->rating = 0;
+	job->sidecar_old = true;
 	job->picture = (struct picture){ PICTURE_JPEG, 1440, 256 };
 	job->picture_bytes = INT64_C(5000000000);
 	memset(job->sha256, 'a', DIGEST_HEX - 1);
 	error_set(&error, ERROR_MODERATION, "refused: %s", "why");
 	error.http_status = 422;
-	error_hint(&error, "ask for something else");
+	error.advice = ADVICE_CHANGE;
 	error_text(error.details, sizeof(error.details), "details");
 	error_text(error.request_id, sizeof(error.request_id), "req-1");
 	assert_int_equal(job_set_error(job, &error), 0);

@@ -39,7 +39,7 @@ void place_sql(struct place *p, const char *text);
 
 /* For store_each_job; data is a struct jobs. */
 int jobs_collect(struct job *job, void *data);
-void jobs_free(struct jobs *jobs);
+void place_jobs_free(struct jobs *jobs);
 size_t place_count_jobs(struct place *p);
 /* The only one; the caller's. */
 struct job *place_load_job(struct place *p);

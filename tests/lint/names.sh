@@ -9,6 +9,7 @@ bad=0
 hosts='api\.eachlabs\.ai|(www\.|docs\.)?eachlabs\.ai|huggingface\.co|localhost|127\.0\.0\.1|\[::1\]'
 hosts+='|([a-z0-9-]+\.)*example(\.(com|net|org))?|[a-z0-9.-]+\.(test|invalid|localhost|example)'
 hosts+='|(www\.)?freedesktop\.org|specifications\.freedesktop\.org|datatracker\.ietf\.org|www\.w3\.org'
+hosts+='|cv\.iptc\.org|iptc\.org|purl\.org|ns\.adobe\.com' # of XMP's names
 hosts+='|[0-9][0-9.]*|0x[0-9a-f]+[0-9.]*'
 hosts+='|\[[0-9a-fA-F:.%]+\]'
 

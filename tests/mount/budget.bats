@@ -32,6 +32,18 @@ two_were_made() {
 	equal "$(stub_count create)" 2
 }
 
+@test "used up: stats.json says so, the log when it begins, and the kernel what README.txt explains" {
+	two_were_made
+	equal "$(jq -r .stopped "$M/control/stats.json")" "today's budget of 2 pictures is used up (limits.daily_images)"
+	matches "$(jq -r .stopped_hint "$M/control/stats.json")" 'after midnight.*echo resume > control/ctl'
+	wait_for grep -q "nothing is sent: today's budget of 2 pictures is used up" "$T/log"
+	run ! bash -c 'echo "a fox" >"$0"' "$M/requests/fox"
+	grep -q "$(sed 's/.*: //' <<<"$output")" "$M/README.txt"
+	echo resume >"$M/control/ctl"
+	equal "$(jq -r .stopped "$M/control/stats.json")" ""
+	wait_for grep -q "next day's budget is over; requests are sent again" "$T/log"
+}
+
 @test "used up: reading, drafts, folders, rm and touch go on" {
 	two_were_made
 	cat "$M/requests/1" "$M/images/2.png" "$M/status/1.json" >"$T/read"
@@ -102,15 +114,33 @@ two_were_made() {
 	equal "$(stub_count create)" 3
 }
 
-@test "what was refused, failed at the service or was cancelled is given back" {
+@test "an endless loop of failing requests meets the limit, also over a restart" {
+	stub_script '{"on":"poll","do":{"answer":{"status":"error","message":"no luck"}}}'
+	mount_up -o limits.daily_images=3
+	ask fox "a fox"
+	wait_state fox failed
+	echo "retry fox" >"$M/control/ctl"
+	stub_wait create 2
+	wait_state fox failed
+	equal "$(budget images_today)" 2
+	remount -o limits.daily_images=3
+	equal "$(budget images_today)" 2
+	ask owl "an owl"
+	wait_state owl failed
+	opening elk 'O_WRONLY|O_CREAT' EDQUOT
+	echo "retry failed" >"$M/control/ctl"
+	has_state fox queued
+	has_state owl queued
+	equal "$(budget images_today)" 3
+	equal "$(stub_count create)" 3
+}
+
+@test "what was not taken, or was cancelled, is given back" {
 	stub_script '{"on":"create","prompt":"refused","do":{"status":400,"body":{"message":"no"}}}'
-	stub_script '{"on":"poll","prompt":"failing","do":{"answer":{"status":"error","message":"no luck"}}}'
 	stub_script '{"on":"prediction","prompt":"slow","do":{"hold":true}}'
 	mount_up -o limits.daily_images=1
 	ask a "refused"
 	wait_state a failed
-	ask b "failing"
-	wait_state b failed
 	ask c "slow"
 	wait_state c processing
 	opening fox 'O_WRONLY|O_CREAT' EDQUOT

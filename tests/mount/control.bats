@@ -64,8 +64,21 @@ tell() {
 	wait_state fox processing
 	equal "$(timeout 5 cat "$M/status/fox.json" | jq 'has("completed_at"), has("image"), has("cost")' | paste -sd' ')" \
 		"false false false"
-	equal "$(stat -c %s "$M/status/fox.json")" "$(wc -c <"$M/status/fox.json")"
+	# Before it was read a stat says a bound, for it makes no text; then the true size.
+	[ "$(stat -c %s "$M/status/fox.json")" -ge "$(wc -m <<<"$(cat "$M/status/fox.json")")" ]
+	equal "$(wc -c <"$M/status/fox.json")" "$(wc -m <<<"$(cat "$M/status/fox.json")")"
+	exec 8<"$M/status/fox.json"
+	equal "$(stat -L -c %s /dev/fd/8)" "$(wc -c <&8)"
+	exec 8<&-
 	equal "$(timeout 5 cp "$M/status/fox.json" "$T/copy" && jq -r .id "$T/copy")" fox
+	# Of one that the kernel keeps, too, when its request has another name.
+	stub_release
+	wait_state fox ready
+	mv "$M/requests/fox" "$M/requests/fox.prompt"
+	exec 8<"$M/status/fox.json"
+	equal "$(stat -L -c %s /dev/fd/8)" "$(wc -c <&8)"
+	exec 8<&-
+	equal "$(field fox .request_file)" requests/fox.prompt
 }
 
 @test "status: queue_position tells the place in the queue" {
@@ -224,6 +237,21 @@ tell() {
 	wait_state fox cancelled
 }
 
+@test "ctl: what was done before a line that is refused is bytes that were written" {
+	held_predictions
+	mount_up
+	ask fox "a fox"
+	stub_wait create 1
+	words=$'cancel fox\ncancel owl\n'
+	equal "$("$PYTHON" -c 'import os, sys
+print(os.write(os.open(sys.argv[1], os.O_WRONLY), sys.argv[2].encode()))' "$M/control/ctl" "$words")" 11
+	has_state fox cancelled
+	ask fox "a fox"
+	stub_wait create 2
+	run ! sh -c 'printf "cancel fox\ncancel owl\n" >"$0"' "$M/control/ctl"
+	has_state fox cancelled
+}
+
 @test "ctl: an unknown command, id or form is EINVAL (or ENOENT) at write" {
 	mount_up
 	ask fox "a fox"
@@ -244,6 +272,85 @@ ctl_write() {
 
 ctl_says() {
 	matches "$(ctl_write "$1")" "^open=OK write=($2) "
+}
+
+@test "ctl takes the names that people see" {
+	mount_up
+	tell pause
+	mkdir "$M/requests/cats"
+	ask cats/tabby.txt "a tabby"
+	ask v1.png "a drawing"
+	for name in tabby tabby.txt tabby.png tabby.error.txt; do
+		tell "cancel cats/$name"
+		wait_state cats/tabby cancelled
+		tell "retry cats/$name"
+		wait_state cats/tabby queued
+	done
+	for name in requests/cats/tabby.txt images/cats/tabby.png status/cats/tabby.json; do
+		tell "cancel $name"
+		wait_state cats/tabby cancelled
+		tell "retry $M/$name"
+		wait_state cats/tabby queued
+	done
+	tell cancel v1.png
+	wait_state v1.png cancelled
+	ctl_says 'cancel cats/tabby.gif' ENOENT
+	has_state cats/tabby queued
+}
+
+@test "cat control/ctl ends with what came of the last commands, and why" {
+	mount_up
+	tell pause
+	ask fox "a fox"
+	tell cancel images/fox.png
+	ctl_says 'cancel fox.txt' EINVAL
+	ctl_says 'retry owl' ENOENT
+	ctl_says "$KEY" EINVAL
+	tail -n 5 "$M/control/ctl" >"$T/answers"
+	sed -i -E 's/^# [0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z /# /' "$T/answers"
+	equal "$(cat "$T/answers")" "# pause: done
+# cancel images/fox.png: done: it is cancelled
+# cancel fox.txt: refused: it is cancelled, and there is nothing to cancel
+# retry owl: refused: no request has this name; see status/
+# (not shown): refused: no command begins so; nothing was done"
+	equal "$(stat -c %s "$M/control/ctl")" "$(wc -c <"$M/control/ctl")"
+	for n in $(seq 30); do ctl_says "retry nobody-$n" ENOENT; done
+	equal "$(grep -c 'nobody' "$M/control/ctl")" 16
+	matches "$(tail -n 1 "$M/control/ctl")" 'nobody-30'
+	tell resume
+}
+
+@test "what stops the creates is told: stats.json, README.txt, and the log when it begins and ends" {
+	mount_up
+	equal "$(jq -r .stopped "$M/control/stats.json")" ""
+	tell pause
+	wait_for grep -q 'nothing is sent: paused' "$T/log"
+	equal "$(jq -r .stopped "$M/control/stats.json")" "paused: nothing is sent"
+	matches "$(jq -r .stopped_hint "$M/control/stats.json")" 'echo resume'
+	tell resume
+	wait_for grep -q 'the pause is over; requests are sent again' "$T/log"
+	equal "$(jq -r '.stopped, has("stopped_hint")' "$M/control/stats.json" | paste -sd' ')" " false"
+	for words in "today's budget" paused refused 'no room' download 429 'never answered' 'queue is full'; do
+		grep -qi "$words" "$M/README.txt"
+	done
+}
+
+@test "a key that is refused, and too many requests, are told in stopped and in the log" {
+	stub_script '{"on":"create","prompt":"busy","times":1,"do":{"status":429,"headers":{"Retry-After":"600"},"body":{}}}'
+	stub_script '{"on":"create","prompt":"key","times":1,"do":{"status":401,"body":{"message":"bad key"}}}'
+	mount_up
+	ask one key
+	wait_state one failed
+	matches "$(jq -r .stopped "$M/control/stats.json")" 'key'
+	wait_for grep -q 'nothing is sent: .*key' "$T/log"
+	tell retry one.txt
+	got one key
+	wait_for grep -q 'the refusal of the key or the balance is over' "$T/log"
+	ask two busy
+	wait_for grep -q 'nothing is sent: too many requests, the service says (429)' "$T/log"
+	matches "$(jq -r .stopped "$M/control/stats.json")" '429.*tried in [0-9]+ s'
+	ask three "behind it"
+	matches "$(field three .error.message)" 429
 }
 
 @test "ctl: an empty line does nothing, and reading it gives no secrets" {

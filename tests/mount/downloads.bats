@@ -13,7 +13,7 @@ load ../lib/mount
 @test "a download that is cut each time is an error, never a file" {
 	fails '{"on":"download","do":{"cut":100}}' download '.'
 	open_says fox EIO
-	equal "$(find "$T/library" -type f | wc -l)" 0
+	equal "$(find "$T/library" -type f ! -name .pimagefs-library | wc -l)" 0
 }
 
 @test "a picture that is cut inside a whole answer is an error" {
@@ -39,7 +39,7 @@ load ../lib/mount
 		open_says $kind EIO
 	done
 	matches "$(field html .error.message)" 'html'
-	equal "$(find "$T/library" -type f | wc -l)" 0
+	equal "$(find "$T/library" -type f ! -name .pimagefs-library | wc -l)" 0
 	equal "$(stub_count create)" 5
 }
 
@@ -58,7 +58,7 @@ load ../lib/mount
 	ask fox "a fox"
 	wait_state fox failed
 	equal "$(field fox .error.class)" download
-	equal "$(find "$T/library" -type f | wc -l)" 0
+	equal "$(find "$T/library" -type f ! -name .pimagefs-library | wc -l)" 0
 }
 
 @test "a stalled download: tried again after the idle timeout" {
@@ -105,7 +105,7 @@ load ../lib/mount
 		wait_state $id failed
 		equal "$(field $id .error.class)" download
 	done
-	equal "$(find "$T/library" -type f | wc -l)" 0
+	equal "$(find "$T/library" -type f ! -name .pimagefs-library | wc -l)" 0
 }
 
 link() {

@@ -41,6 +41,20 @@ fails_with() {
 	fails_with '{"on":"create","do":{"status":402,"body":{"error":"Insufficient balance"}}}' EDQUOT payment
 }
 
+@test "402 stops the queue, as 401 does, until it is retried" {
+	stub_script '{"on":"create","nth":1,"do":{"status":402,"body":{"error":"Insufficient balance"}}}'
+	mount_up -o limits.concurrent=1
+	for i in 1 2 3; do ask fox$i "fox $i"; done
+	wait_state fox1 failed
+	for i in 2 3; do
+		wait_state fox$i held
+		equal "$(field fox$i .error.class)" payment
+	done
+	equal "$(stub_count create)" 1
+	echo "retry failed" >"$M/control/ctl"
+	for i in 1 2 3; do got fox$i "fox $i"; done
+}
+
 @test "errno: 404 for the model is ENXIO, class model" {
 	fails_with '{"on":"create","do":{"status":404,"body":{"status":"error","message":"model not found"}}}' ENXIO model
 }

@@ -4,13 +4,13 @@
 
 load ../lib/mount
 
-@test "pending: listed, size 0, mode 0444; nothing but open() waits" {
+@test "pending: listed, size 0, mode 0640; nothing but open() waits" {
 	held_predictions
 	mount_up
 	ask fox "a fox"
 	stub_wait create 1
 	equal "$(timeout 5 ls "$M/images")" fox.png
-	equal "$(timeout 5 stat -c '%s %a %F' "$M/images/fox.png")" "0 444 regular empty file"
+	equal "$(timeout 5 stat -c '%s %a %F' "$M/images/fox.png")" "0 640 regular empty file"
 	timeout 5 ls -la "$M/images" >/dev/null
 	timeout 5 test -r "$M/images/fox.png"
 	equal "$(errno_of access "$M/images/fox.png" 2)" "$([ "$(id -u)" = 0 ] && echo OK || echo EACCES)"
@@ -132,7 +132,7 @@ except InterruptedError:
 
 nonblocking() {
 	held_predictions
-	mount_up
+	mount_up -o images.nonblock=poll
 	ask fox "a fox"
 	stub_wait create 1
 	background syscalls nonblock "$1" "$M/images/fox.png"
@@ -143,15 +143,33 @@ nonblocking() {
 		stub_picture "a fox" | sha256sum | cut -d' ' -f1)"
 }
 
-@test "O_NONBLOCK: open succeeds, read says EAGAIN, poll tells when" {
+@test "O_NONBLOCK on a pending picture: EAGAIN at once, and the next open waits" {
+	held_predictions
+	mount_up
+	ask fox "a fox"
+	stub_wait create 1
+	equal "$(errno_of open "$M/images/fox.png" 'O_RDONLY|O_NONBLOCK')" EAGAIN
+	# tar opens so, and says what it did not get instead of storing an empty file.
+	run -2 timeout "$LIMIT" tar -C "$M/images" -cf "$T/tar" fox.png
+	matches "$output" 'fox.png.*temporarily unavailable'
+	equal "$(tar -tf "$T/tar")" ""
+	reader fox
+	stub_release
+	background_ends 0
+	equal "$(errno_of open "$M/images/fox.png" 'O_RDONLY|O_NONBLOCK')" OK
+	timeout "$LIMIT" tar -C "$M/images" -cf "$T/tar" fox.png
+	tar -xOf "$T/tar" | cmp - <(stub_picture "a fox")
+}
+
+@test "nonblock = poll: open succeeds, read says EAGAIN, poll tells when" {
 	nonblocking poll
 }
 
-@test "O_NONBLOCK: select tells when" {
+@test "nonblock = poll: select tells when" {
 	nonblocking select
 }
 
-@test "O_NONBLOCK: epoll tells when" {
+@test "nonblock = poll: epoll tells when" {
 	nonblocking epoll
 }
 
@@ -163,10 +181,10 @@ nonblocking() {
 		tail -c +11 "$T/got" | sha256sum | cut -d' ' -f1)"
 }
 
-@test "O_NONBLOCK: poll also ends when the picture fails, and read says why" {
+@test "nonblock = poll: poll also ends when the picture fails, and read says why" {
 	held_predictions
 	stub_script '{"on":"poll","do":{"hold":true,"answer":{"status":"error","message":"out of paint"}}}'
-	mount_up
+	mount_up -o images.nonblock=poll
 	ask fox "a fox"
 	stub_wait poll 1
 	background syscalls nonblock poll "$M/images/fox.png"
@@ -174,6 +192,25 @@ nonblocking() {
 	stub_release
 	background_ends 0
 	equal "$(paste -sd' ' "$T/bg.out")" "open=OK read=EAGAIN readable EIO"
+}
+
+@test "nonblock = poll: poll also ends when what was to be one picture becomes several, or the mount goes" {
+	held_predictions
+	mount_up -o images.nonblock=poll
+	exec 7>"$M/requests/fox"
+	printf 'a fox' >&7
+	/bin/true # as it ends it closes its copy: FLUSH
+	background syscalls nonblock poll "$M/images/fox.png"
+	wait_for grep -q '^read=' "$T/bg.out"
+	ask fox "a {red, blue} fox"
+	background_ends 0
+	equal "$(paste -sd' ' "$T/bg.out")" "open=OK read=EAGAIN readable ENOENT"
+	exec 7>&-
+	background syscalls nonblock poll "$M/images/fox/01.png"
+	wait_for grep -q '^read=' "$T/bg.out"
+	fusermount3 -uz "$M"
+	background_ends 0
+	equal "$(paste -sd' ' "$T/bg.out")" "open=OK read=EAGAIN readable ECANCELED"
 }
 
 @test "wait_timeout: open says ETIMEDOUT and the request goes on" {
@@ -250,6 +287,7 @@ nonblocking() {
 	equal "$(ls "$M/images")" fox.error.txt
 	matches "$(cat "$M/images/fox.error.txt")" 'out of paint'
 	matches "$(cat "$M/images/fox.error.txt")" 'no red left'
+	equal "$(wc -c <"$M/images/fox.error.txt")" "$(wc -m <<<"$(cat "$M/images/fox.error.txt")")"
 	equal "$(stat -c %s "$M/images/fox.error.txt")" "$(wc -c <"$M/images/fox.error.txt")"
 	equal "$(stat -c %s "$M/images/fox.png")" 0
 	ask fox "a good fox"
@@ -268,7 +306,11 @@ nonblocking() {
 	has_state fox failed
 }
 
-@test "rm of a picture deletes it, also from the library" {
+only_in_trash() {
+	[ -z "$(find "$T/library" -path '*/.trash' -prune -o -name "*$1" -print)" ]
+}
+
+@test "rm of a picture deletes it; in the library only the trash has it" {
 	mount_up
 	ask fox "a fox"
 	get fox >"$T/got"
@@ -276,8 +318,8 @@ nonblocking() {
 	rm "$M/images/fox.png"
 	equal "$(errno_of stat "$M/images/fox.png")" ENOENT
 	equal "$(ls "$M/images")" ""
-	equal "$(find "$T/library" -name '*fox.png' | wc -l)" 0
 	asked "a fox"
+	wait_for only_in_trash fox.png
 }
 
 @test "rm of a pending picture cancels it, and the name is gone" {

@@ -25,7 +25,7 @@ with_setting() {
 
 @test "start: README.txt names this mount's own paths" {
 	mount_up
-	grep -qxF "  cd $M" "$M/README.txt"
+	grep -qxF "    cd $M" "$M/README.txt"
 	grep -qF "$T/library" "$M/README.txt"
 	grep -qF "fusermount3 -u $M" "$M/README.txt"
 }
@@ -115,6 +115,41 @@ with_setting() {
 	not_mounted "$T/other"
 	ask fox "a fox"
 	got fox "a fox"
+}
+
+# Out of the tree, and not yet at its end: stopped, as a busy machine does it.
+@test "a start right after fusermount3 -u waits for the one that is ending" {
+	mount_front
+	ask fox "a fox"
+	got fox "a fox"
+	former=$FRONT
+	kill -STOP "$former"
+	fusermount3 -u "$M"
+	background "$PIMAGEFS" -c "$T/ini" -f "$M"
+	wait_for sleeps_or_ended "$BG"
+	kill -CONT "$former"
+	wait_for is_mounted
+	got fox "a fox"
+	wait "$former"
+	kill "$BG"
+	background_ends 0
+}
+
+# Between two looks at the lock, or at the end of all.
+sleeps_or_ended() {
+	gone "$1" || grep -qE 'poll_schedule_timeout|do_sys_poll' "/proc/$1/wchan"
+}
+
+@test "the lock names the mount, so that only one that is gone is waited for" {
+	mount_up
+	equal "$(awk -v at="$M" '$5 == at { print $3 }' /proc/self/mountinfo)" "$(sed -n 2p "$T/state/lock")"
+	mount_down
+	exec 8<"$T/state/lock"
+	flock -x 8
+	start_fails -c "$T/ini" "$M"
+	matches "$output" "uses the state folder $T/state"
+	exec 8>&-
+	mount_up
 }
 
 @test "start fails: unknown setting, with file, line and the nearest right name" {
@@ -275,12 +310,6 @@ with_setting() {
 	background_ends 1
 }
 
-@test "SIGHUP: as SIGTERM" {
-	mount_front
-	kill -HUP "$FRONT"
-	front_ends
-}
-
 @test "SIGTERM while somebody stands in the folder ends it all the same" {
 	mount_front
 	background sh -c "cd '$M/images' && exec sleep 1000"
@@ -314,6 +343,29 @@ stands_in_images() {
 	stub_picture "a fox" | cmp - "$T/bg.out"
 	fusermount3 -u "$M"
 	front_ends
+}
+
+@test "fusermount3 -uz: a picture that is open can be read to its end, also where the page cache has it not" {
+	stub_start
+	stub_script '{"on":"prediction","do":{"picture":"png","pixels":[600,500]}}'
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	remount # nothing of it is in the kernel's cache of ours
+	"$PYTHON" - "$M" "$T" <<-'PY'
+		import glob, os, subprocess, sys, time
+		mount, folder = sys.argv[1:]
+		library = os.open(glob.glob(folder + "/library/*/*-fox.png")[0], os.O_RDONLY)
+		os.fsync(library)
+		picture = open(mount + "/images/fox.png", "rb", 0)
+		begin = picture.read(10)
+		subprocess.run(["fusermount3", "-uz", mount], check=True)
+		while "readers are let go" not in open(folder + "/log").read():
+		    time.sleep(0.02)
+		os.posix_fadvise(library, 0, 0, os.POSIX_FADV_DONTNEED)
+		open(folder + "/read", "wb").write(begin + picture.readall())
+	PY
+	cmp "$T/read" "$T/wanted"
 }
 
 @test "fusermount3 -uz with waiting readers: they get an error, exit status 0" {
@@ -380,4 +432,63 @@ stands_in_images() {
 	chmod 711 "$T"
 	run ! setpriv --reuid=nobody --regid=nogroup --clear-groups ls "$M"
 	matches "$output" 'permission denied'
+}
+
+@test "a copy of the mount in somebody else's namespace does not keep the program from its end" {
+	need_root
+	need unshare
+	mount_up
+	# Whoever made a namespace of mounts has ours in it, as a container may.
+	unshare -m --propagation private sh -c 'echo made; exec sleep 1000' >"$T/made" 2>/dev/null 3>&- 4>&- &
+	PIDS+=($!)
+	wait_for test -s "$T/made"
+	fusermount3 -u "$M"
+	wait_for no_daemon
+}
+
+faults() {
+	echo "${PIMAGEFS_HELPERS:-$(dirname "$PIMAGEFS")/mount}/faults.so"
+}
+
+# A FIFO that keeps the loop from turning until it is opened for writing.
+hold() {
+	mkfifo "$T/hold"
+	echo "$T/hold"
+}
+
+# The child of this one waits: for a command, or inside the mount.
+helper_waits() {
+	local child
+	child=$(cat "/proc/$1/task/$1/children")
+	[ -n "$child" ] && grep -qE 'unix_stream|request_wait_answer' "/proc/${child% }/wchan"
+}
+
+@test "an unmount while the helper starts is not refused, also where it has no tree of its own" {
+	unshare -Urm true || skip "needs namespaces of users"
+	prepare
+	cat >"$T/inside" <<-'SCRIPT'
+		set -e
+		echo 0 >/proc/sys/user/max_mnt_namespaces
+		refute unshare -m true 2>/dev/null
+		FAULTS_HOLD=$1 LD_PRELOAD=$2 "$PIMAGEFS" -c "$T/ini" "$M"
+		wait_for helper_waits "$(head -n 1 "$T/state/lock")"
+		fusermount3 -u "$M"
+		: >"$1"
+	SCRIPT
+	export T M PIMAGEFS LIMIT
+	export -f wait_for helper_waits refute
+	run -0 unshare -Urm bash "$T/inside" "$(hold)" "$(faults)" </dev/null 3>&- 4>&-
+	wait_for no_daemon
+}
+
+@test "an unmount before the loop has begun to turn ends the program too" {
+	need_root
+	need unshare
+	FAULTS_HOLD=$(hold) LD_PRELOAD=$(faults) mount_up
+	background unshare -m --propagation private sh -c 'echo made; exec sleep 1000'
+	wait_for test -s "$T/bg.out"
+	fusermount3 -u "$M"
+	: >"$T/hold"
+	wait_for no_daemon
+	wait_for no_daemon
 }

@@ -96,6 +96,21 @@ with_token() {
 	test -e "$M/requests/fox" -a -d "$M/requests/cats"
 }
 
+@test "allow_other in other letters is allow_other" {
+	for option in 'allow\_other' 'allow\137other' '\allow_othe\r'; do
+		mount_up -o "$option"
+		matches "$(grep -F " $M " /proc/self/mountinfo)" 'default_permissions,allow_other'
+		ask fox "a fox"
+		got fox "a fox"
+		equal "$(as_other cat "$M/requests/fox")" "a fox"
+		chmod 600 "$M/requests/fox"
+		refused cat "$M/requests/fox"
+		refused sh -c 'echo pause >"$0"' "$M/control/ctl"
+		rm "$M/requests/fox"
+		mount_down
+	done
+}
+
 @test "others can cancel nothing and give no command" {
 	held_predictions
 	mount_up -o allow_other
@@ -176,7 +191,8 @@ with_token() {
 	# The mount, the library, the state, the log, the settings, and what the daemon's processes show.
 	run as_other grep -raFs -e "$KEY" -e "$TOKEN" "$M" "$T/library" "$T/state" "$T/log" "$T/ini" "$T/home"
 	equal "$output" ""
-	as_other find "$T/library" -name '*.png' | grep -q .
+	find "$T/library" -name '*.png' | grep -q .
+	refused ls "$T/library"
 	refused ls "$T/state"
 	refused cat "$T/log"
 	for pid in $(daemon_pids); do

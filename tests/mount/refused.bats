@@ -61,6 +61,17 @@ load ../lib/mount
 	asked
 }
 
+@test "bash does not look at close: echo of JSON that never closes returns 0, and status/ says invalid" {
+	mount_up
+	bash -c 'echo "{\"prompt\": \"x\"" >"$0"' "$M/requests/x"
+	wait_state x invalid
+	matches "$(field x .error.message)" 'ends too early'
+	matches "$(field x .error.hint)" 'plain prompt'
+	run ! bash -c 'echo "{\"prompt\": \"x\",,}" >"$0"' "$M/requests/y"
+	matches "$output" 'invalid argument'
+	asked
+}
+
 @test "a refused request can be mended by writing it again" {
 	mount_up
 	run ! bash -c 'echo "{\"prompt\": 1}" >"$0"' "$M/requests/a.json"

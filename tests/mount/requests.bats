@@ -55,16 +55,73 @@ load ../lib/mount
 	equal "$(stub_last_create | jq -cS .input)" "$(jq -cS '.hf_api_token = "***"' "$T/all")"
 }
 
-@test "JSON by its ending: .json always, .txt and .prompt and .md never, others by their first character" {
+@test "JSON: .json always, any other name by the first two marks; the same bytes give the same picture" {
 	mount_up
 	equal "$(syscalls write "$M/requests/a.json" 'O_WRONLY|O_CREAT' 'no json' | grep -o EINVAL | head -n 1)" EINVAL
 	rm -f "$M/requests/a.json"
-	for name in b.txt c.prompt d.md; do
-		echo '{"x": 1}' >"$M/requests/$name"
-		equal "$(get "${name%.*}" | wc -c)" "$(stub_picture '{"x": 1}' | wc -c)"
+	for name in b b.txt c.prompt d.md; do
+		printf ' \n\t{ \n"prompt": "json in %s", "seed": 7}' "$name" >"$M/requests/$name"
+		got "${name%.*}" "json in $name"
+		equal "$(stub_last_create | jq -cS .input)" "{\"prompt\":\"json in $name\",\"seed\":7}"
 	done
-	printf ' \n\t{"prompt": "an elk"}' >"$M/requests/e"
-	got e "an elk"
+	echo '{red, blue} foxes' >"$M/requests/e.txt"
+	got e/02 "blue foxes"
+}
+
+@test "a text that begins with a backslash and a brace is a prompt; reading gives back what was written" {
+	mount_up
+	printf '%s\n' '\{"prompt": "a fox"} in neon' >"$T/literal"
+	cp "$T/literal" "$M/requests/sign.txt"
+	got sign '{"prompt": "a fox"} in neon'
+	cmp "$T/literal" "$M/requests/sign.txt"
+	remount
+	cmp "$T/literal" "$M/requests/sign.txt"
+	equal "$(field sign .prompt)" '{"prompt": "a fox"} in neon'
+}
+
+@test "a brace alone is judged when the next mark comes; alone at FLUSH it is EINVAL" {
+	mount_up
+	equal "$(syscalls write "$M/requests/fox.txt" 'O_WRONLY|O_CREAT' '{')" "open=OK write=OK close=EINVAL"
+	wait_state fox invalid
+	matches "$(field fox .error.message)" 'only a \{'
+	matches "$(field fox .error.hint)" 'plain prompt'
+	exec 7>"$M/requests/cat.txt"
+	printf '{' >&7
+	printf ' \n' >&7
+	printf '"prompt": "a cat"}' >&7
+	exec 7>&-
+	got cat "a cat"
+	asked "a cat"
+}
+
+@test "a document of status/ is a request for the same: model, request and seed" {
+	mount_up -o model.slug=p-image-text-to-image
+	ask fox.json '{"model": "p-image-lora-text-to-image", "input": {"prompt": "a fox", "lora_scale": 0.75}}'
+	get fox >"$T/got"
+	stub_last_create | jq -cS . >"$T/first"
+	cp "$M/status/fox.json" "$M/requests/again.json"
+	get again >"$T/got"
+	equal "$(stub_last_create | jq -cS .)" "$(cat "$T/first")"
+	equal "$(field again '.model, .seed' | paste -sd' ')" "$(field fox '.model, .seed' | paste -sd' ')"
+	equal "$(stub_count create)" 2
+	jq '.request.seed = 7' "$M/status/fox.json" >"$T/edited"
+	equal "$(syscalls write "$M/requests/seed.json" 'O_WRONLY|O_CREAT' "$(cat "$T/edited")" | cut -d' ' -f2)" write=EINVAL
+	matches "$(field seed .error.message)" '^seed: is not the same'
+	jq 'del(.seed)' "$T/edited" >"$M/requests/seed.json"
+	get seed >"$T/got"
+	equal "$(stub_last_create | jq .input.seed)" 7
+}
+
+@test "a masked token in a document of status/ is refused by name, and never sent" {
+	mount_up
+	ask fox.json '{"prompt": "a fox", "hf_api_token": "hf_abcdefghij"}'
+	got fox "a fox"
+	run ! cp "$M/status/fox.json" "$M/requests/again.json"
+	wait_state again invalid
+	matches "$(field again .error.message)" '^hf_api_token: is masked'
+	equal "$(syscalls write "$M/requests/plain.txt" 'O_WRONLY|O_CREAT' '{"prompt": "x", "hf_api_token": "***"}' |
+		cut -d' ' -f2)" write=EINVAL
+	asked "a fox"
 }
 
 @test "[defaults] of the settings are merged, and the request wins" {
@@ -106,6 +163,27 @@ load ../lib/mount
 	equal "$(field "füchse im schnee" .prompt)" "ein Fuchs im Schnee, 狐"
 }
 
+@test "status/ names the request file that has the id, and counts the earlier pictures of the name" {
+	mount_up
+	mkdir "$M/requests/cats"
+	for name in cats/col cats/col.txt cats/col.md; do
+		ask $name "in $name"
+		got cats/col "in $name"
+	done
+	equal "$(field cats/col '.request_file, .earlier_pictures' | paste -sd' ')" "requests/cats/col.md 2"
+	mv "$M/requests/cats/col.md" "$M/requests/red.txt"
+	equal "$(field red '.request_file, .earlier_pictures' | paste -sd' ')" "requests/red.txt 0"
+	remount
+	equal "$(field red '.request_file, .earlier_pictures' | paste -sd' ')" "requests/red.txt 0"
+	mv "$M/requests/red.txt" "$M/requests/red.txt~"
+	equal "$(field red 'has("request_file")')" false
+	rm "$M/requests/red.txt~"
+	equal "$(field red 'has("request_file")')" false
+	ask cats/col.txt "the fourth"
+	got cats/col "the fourth"
+	equal "$(field cats/col '.request_file, .earlier_pictures' | paste -sd' ')" "requests/cats/col.txt 2"
+}
+
 @test "two files that give one id: the one submitted last has it" {
 	mount_up
 	ask fox.txt "first fox"
@@ -114,6 +192,9 @@ load ../lib/mount
 	got fox "second fox"
 	equal "$(cat "$M/requests/fox.txt")" "first fox"
 	equal "$(ls "$M/images")" fox.png
+	# It gets its name back by a rename.
+	mv "$M/requests/fox.txt" "$M/requests/fox.md"
+	got fox "first fox"
 }
 
 @test "reading a request file gives back exactly what was written" {
@@ -162,7 +243,7 @@ load ../lib/mount
 	exec 7>"$M/requests/fox"
 	printf 'a fox' >&7
 	bash -c ':' 7>&7
-	equal "$(stat -c '%s %a' "$M/images/fox.png")" "0 444"
+	equal "$(stat -c '%s %a' "$M/images/fox.png")" "0 640"
 	reader fox
 	exec 7>&-
 	background_ends 0
@@ -305,7 +386,8 @@ load ../lib/mount
 
 @test "drafts never cost money: the names that editors and copy tools use" {
 	mount_up
-	for name in .hidden fox~ fox.swp fox.swx fox.tmp fox.part fox.crdownload 4913 '#fox#' .goutputstream-ABC123; do
+	for name in .hidden fox~ fox.swp fox.swx fox.tmp fox.part fox.crdownload fox.bak 4913 '#fox#' .goutputstream-ABC123 \
+		desktop.ini Thumbs.db '~$fox.txt'; do
 		echo "a draft" >"$M/requests/$name"
 		equal "$(cat "$M/requests/$name")" "a draft"
 	done
@@ -334,6 +416,29 @@ load ../lib/mount
 	asked "a fox" "a newer fox"
 }
 
+@test "renaming a draft's folder to a proper name submits what is in it, with the folder's defaults" {
+	mount_up
+	mkdir -p "$M/requests/.pack/deep/.old"
+	ask .pack/fox "a fox"
+	ask .pack/deep/owls "{an, the} owl"
+	ask .pack/deep/.old/elk "an elk"
+	ask .pack/elk~ "an elk"
+	ask .pack/bad "a bad one --sede 7"
+	echo "suffix = in oil" >"$M/requests/.pack/.pimagefs.ini"
+	asked
+	mv "$M/requests/.pack" "$M/requests/.sack"
+	asked
+	mv "$M/requests/.sack" "$M/requests/pack"
+	got pack/fox "a fox in oil"
+	got pack/deep/owls/02 "the owl in oil"
+	equal "$(field pack/bad .state)" invalid
+	asked "an owl in oil" "the owl in oil" "a fox in oil" # in the folder's order
+	mv "$M/requests/pack" "$M/requests/.hidden"
+	mv "$M/requests/.hidden" "$M/requests/pack"
+	remount
+	asked "an owl in oil" "the owl in oil" "a fox in oil"
+}
+
 @test "renaming a request to a draft's name and back does not ask again" {
 	mount_up
 	ask fox "a fox"
@@ -352,6 +457,33 @@ load ../lib/mount
 	sync "$M/requests/fox"
 	equal "$(stat -c '%a %Y' "$M/requests/fox")" "600 1577836800"
 	asked "a fox"
+}
+
+@test "times of all centuries, and mode bits as they were set, also after a restart" {
+	mount_up
+	(umask 022 && echo "a fox" >"$M/requests/fox")
+	got fox "a fox"
+	equal "$(stat -c %a "$M/requests/fox")" 644
+	chmod 664 "$M/requests/fox"
+	touch -d 1969-12-31T23:59:58.25Z "$M/requests/fox"
+	equal "$(TZ=UTC stat -c '%a %y' "$M/requests/fox")" "664 1969-12-31 23:59:58.250000000 +0000"
+	remount
+	equal "$(TZ=UTC stat -c '%a %y' "$M/requests/fox")" "664 1969-12-31 23:59:58.250000000 +0000"
+	touch -d 3000-01-01 "$M/requests/fox" # the last that we can say
+	equal "$(stat -c %y "$M/requests/fox" | cut -d- -f1)" 2262
+	touch -d 1500-01-01 "$M/requests/fox"
+	equal "$(stat -c %y "$M/requests/fox" | cut -d- -f1)" 1677
+	asked "a fox"
+}
+
+@test "a picture that no name of images/ shows any more still has one link" {
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	first=$(field fox .prediction_id)
+	ask fox "another fox"
+	got fox "another fox"
+	equal "$(stat -c %h "$M/images/$first.png")" 1
 }
 
 @test "xattrs of a request are kept, or refused cleanly" {

@@ -139,6 +139,44 @@ kill_daemon() {
 	got fox "half a fo"
 }
 
+# within COMMAND...: in the program's own namespace, of which no other process has a copy.
+within() {
+	nsenter -t "$FRONT" -m "$@"
+}
+
+@test "an unmount that overtakes the release of what was closed: it is sent by the next start" {
+	need_root
+	cat >"$T/mapper.py" <<-'PY'
+		import ctypes, os, signal, sys
+		fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+		os.write(fd, b"a fox")
+		libc = ctypes.CDLL(None)
+		libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+		libc.mmap(None, 5, 1, 1, fd, 0) # read, shared: it alone keeps the file open when fd is closed
+		os.close(fd)
+		os.close(os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY))
+		signal.pause()
+	PY
+	prepare
+	background unshare -m --propagation private "$PIMAGEFS" -c "$T/ini" -f "$M"
+	FRONT=$BG
+	wait_for grep -qs 'refreshed by process' "$T/log"
+	helper=$(sed -n 's/.*refreshed by process //p' "$T/log")
+	background nsenter -t "$FRONT" -m "$PYTHON" "$T/mapper.py" "$M/requests/fox" "$T/closed"
+	wait_for test -e "$T/closed"
+	kill -STOP "$FRONT"
+	kill -9 "$BG" "$helper" # which has a copy of the mount, with which the kernel would go on
+	wait_for gone "$BG"
+	wait_for gone "$helper"
+	within fusermount3 -u "$M"
+	kill -CONT "$FRONT"
+	wait_for gone "$FRONT"
+	grep -q 'unmounted: ending' "$T/log"
+	mount_up
+	got fox "a fox"
+	asked "a fox"
+}
+
 @test "failures and cancellations are remembered" {
 	stub_script '{"on":"create","prompt":"bad","do":{"status":400,"body":{"message":"not this one"}}}'
 	stub_script '{"on":"prediction","prompt":"long","do":{"hold":true}}'
@@ -192,4 +230,25 @@ kill_daemon() {
 	matches "$(errno_of open "$M/images/fox.png" O_RDONLY)" '^(ENOENT|EIO|ESTALE)$'
 	ask owl "an owl"
 	got owl "an owl"
+}
+
+@test "a state database and a library of version 1 are mounted with all that is in them" {
+	cp -r "$HERE/data/first-house/state" "$T/state"
+	cp -r "$HERE/data/first-house/pictures" "$T/library"
+	for _ in 1 2; do
+		mount_up
+		cmp "$M/images/fox.png" "$T/library/2026-11-24/054158-fox.png"
+		cmp "$M/images/cats/tabby.png" "$T/library/2026-11-24/054158-cats-tabby.png"
+		equal "$(find "$M/requests" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd,)" \
+			".draft,bad.json,bear,blank,cats,empty,fox,hidden,json-later,later,owl,whale,wolf"
+		equal "$(stat -c '%a %Y' "$M/requests/fox")" "600 1577836800"
+		has_state bear failed
+		has_state wolf held
+		has_state owl cancelled
+		has_state later queued
+		has_state json-later queued
+		matches "$(cat "$M/images/wolf.error.txt")" "retry wolf"
+		mount_down
+	done
+	equal "$(stub_count create)" 0 # round $round: it was paused
 }

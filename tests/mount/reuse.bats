@@ -33,7 +33,7 @@ fox_was_made() {
 	equal "$(stub_count create)" 1
 }
 
-@test "each has a file and a note of its own in the library" {
+@test "each has a file and a sidecar of its own in the library" {
 	fox_was_made
 	ask again.json "$FOX"
 	given again "$fox"
@@ -47,6 +47,29 @@ fox_was_made() {
 	ask fourth.json "$FOX"
 	got fourth "a fox"
 	equal "$(stub_count create)" 2
+}
+
+@test "one that is lost: retry takes another copy; without one its hint and its status tell of a new picture" {
+	fox_was_made
+	ask again.json "$FOX"
+	given again "$fox"
+	rm "$T"/library/*/*-again.png
+	remount -o requests.reuse=same-seed
+	open_says again ENOENT
+	echo "retry again" >"$M/control/ctl"
+	wait_state again ready
+	given again "$fox"
+	equal "$(stub_count create)" 1
+	rm "$T"/library/*/*.png
+	remount -o requests.reuse=same-seed
+	open_says again ENOENT
+	matches "$(field again .error.hint)" 'to ask for a new picture: '
+	open_says fox ENOENT
+	matches "$(field fox .error.hint)" 'to download it again'
+	echo "retry again" >"$M/control/ctl"
+	wait_state again ready
+	equal "$(stub_count create)" 2
+	equal "$(field again 'has("reused_from")')" false
 }
 
 @test "a seed from [defaults] counts, one picked at random does not" {

@@ -36,7 +36,8 @@ ACTION for a prediction:
     hold           processing until released
     duration_ms    processing so long
     id, link       any text instead of what would be given ($ID and $LINK are put in)
-    picture        png jpg webp html json empty gif noise;  pixels: [width, height] of the PNG
+    picture        png jpg webp html json empty gif noise, or a file of tests/data/pictures;
+                   pixels: [width, height] of the PNG; colour: "RRGGBB", all of it
 ACTION for a call:
     status, body (text or JSON), type, headers {..}     an answer of your own ($ID, $LINK are put in)
     answer         a JSON body instead of the ordinary one, status 200
@@ -81,7 +82,8 @@ class Prediction:
 
     def picture(self):
         pixels = self.action.get("pixels", [48, 27])
-        return pictures.body(self.action.get("picture", "png"), self.name + self.prompt, pixels)
+        kind = self.action.get("picture", "png")
+        return pictures.body(kind, self.name + self.prompt, pixels, self.action.get("colour"))
 
 
 class Rule:

@@ -191,7 +191,9 @@ concurrent = 20
 first = 20
 min = 20
 max = 100
-deadline = 600
+deadline = 20
+[images]
+nonblock = poll
 [library]
 path = %(folder)s/library
 state = %(folder)s/state
@@ -317,6 +319,7 @@ class Writer(Actor):
         super().__init__(*args)
         self.serial = 0
         self.requests = []
+        self.gone = []  # removed, with the program's run: a promise once a later commit was answered
 
     def step(self):
         wanted = "add replace append promote move remove unpicture cancel retry"
@@ -380,7 +383,10 @@ class Writer(Actor):
         before = files.get(request.path, {None})
         files[request.path] = before | {"", text}
         request.submission = submission
+        era = self.mount.era
         submission.promised = bool(self.done(what, call, *args))
+        if submission.promised:
+            self.removals_are_stored(era)
         if submission.promised:
             files[request.path] = {text}
         return submission.promised
@@ -452,12 +458,19 @@ class Writer(Actor):
 
     def remove(self, request, _state):
         files = self.books.files
-        maybe_gone = files[request.path] | {None}
-        files[request.path] = maybe_gone
+        files[request.path] = files[request.path] | {None}
         request.submission.cancelled = True
+        era = self.mount.era
+        # One that cancels nothing is answered before its commit: a kill at once may bring it back.
         if self.done("remove", os.unlink, self.full(request.path), fine=(errno.ENOENT,)):
-            files[request.path] = {None}
+            self.gone.append((era, request.path))
         self.requests.remove(request)
+
+    def removals_are_stored(self, era):
+        for when, path in self.gone:
+            if when == era == self.mount.era:
+                self.books.files[path] = {None}
+        self.gone = []
 
     def unpicture(self, request, _state):
         request.submission.cancelled = True

@@ -19,17 +19,19 @@
 #include <jansson.h>
 
 #include "oom.h"
-#include "pimagefs/api.h"
+#include "pimagefs/service.h"
 #include "pimagefs/utf8.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define FEWEST_FILES 150
 
 static const char *const verdicts[] = {
-	[API_ACCEPTED] = "accepted", [API_PENDING] = "pending",     [API_DONE] = "done",
-	[API_FAILED] = "failed",     [API_ENDED] = "ended",         [API_REFUSED] = "refused",
-	[API_AUTH] = "auth",         [API_BUSY] = "busy",           [API_TROUBLE] = "trouble",
-	[API_OFFLINE] = "offline",   [API_UNCERTAIN] = "uncertain", [API_UNKNOWN] = "unknown",
+	[SERVICE_ACCEPTED] = "accepted",   [SERVICE_PENDING] = "pending",
+	[SERVICE_DONE] = "done",           [SERVICE_FAILED] = "failed",
+	[SERVICE_ENDED] = "ended",         [SERVICE_REFUSED] = "refused",
+	[SERVICE_AUTH] = "auth",           [SERVICE_BUSY] = "busy",
+	[SERVICE_TROUBLE] = "trouble",     [SERVICE_OFFLINE] = "offline",
+	[SERVICE_UNCERTAIN] = "uncertain", [SERVICE_UNKNOWN] = "unknown",
 };
 
 struct golden {
@@ -40,6 +42,7 @@ struct golden {
 	char *body;
 	size_t size;
 	const json_t *expect;
+	bool loopback; /* plain http */
 };
 
 static void body_of(struct golden *g, const json_t *body)
@@ -79,6 +82,7 @@ static void golden_open(struct golden *g, const char *folder, const char *name)
 	g->status = (int)json_integer_value(json_object_get(g->file, "status"));
 	g->content_type = json_string_value(json_object_get(g->file, "content_type"));
 	g->expect = json_object_get(g->file, "expect");
+	g->loopback = json_is_true(json_object_get(g->file, "loopback"));
 	assert_non_null(g->call);
 	assert_non_null(g->expect);
 	body_of(g, json_object_get(g->file, "body"));
@@ -90,7 +94,7 @@ static void golden_close(struct golden *g)
 	free(g->body);
 }
 
-static int read_part(const struct golden *g, size_t size, struct api_answer *out)
+static int read_part(const struct golden *g, size_t size, struct service_answer *out)
 {
 	/* A copy of its own size, so that a byte read past the end is found. */
 	char *copy;
@@ -101,11 +105,11 @@ static int read_part(const struct golden *g, size_t size, struct api_answer *out
 	oom_resume();
 	memcpy(copy, g->body, size);
 	if (strcmp(g->call, "create") == 0)
-		r = api_read_create(g->status, copy, size, g->content_type, out);
+		r = answer_read_create(g->status, copy, size, g->content_type, !g->loopback, out);
 	else if (strcmp(g->call, "poll") == 0)
-		r = api_read_poll(g->status, copy, size, g->content_type, out);
+		r = answer_read_poll(g->status, copy, size, g->content_type, out);
 	else
-		r = api_read_cancel(g->status, copy, size, g->content_type, out);
+		r = answer_read_cancel(g->status, copy, size, g->content_type, out);
 	free(copy);
 	return r;
 }
@@ -149,7 +153,7 @@ static void same_number(const struct golden *g, const char *field, double is)
 		fail_msg("%s: %s is %f", g->name, field, is);
 }
 
-static void check_absent(const struct golden *g, const struct api_answer *a)
+static void check_absent(const struct golden *g, const struct service_answer *a)
 {
 	size_t i;
 	json_t *text;
@@ -162,18 +166,18 @@ static void check_absent(const struct golden *g, const struct api_answer *a)
 }
 
 /* What holds for every answer. */
-static void check_whole(const struct golden *g, const struct api_answer *a)
+static void check_whole(const struct golden *g, const struct service_answer *a)
 {
 	const struct error *e = &a->error;
-	bool good = a->verdict == API_ACCEPTED || a->verdict == API_PENDING ||
-		    a->verdict == API_DONE;
+	bool good = a->verdict == SERVICE_ACCEPTED || a->verdict == SERVICE_PENDING ||
+		    a->verdict == SERVICE_DONE;
 
 	assert_true((unsigned)a->verdict < COUNT(verdicts));
-	if (good != (e->class == ERROR_NONE) || good != !e->message[0] || good != !e->hint[0])
-		fail_msg("%s: verdict %s, class %d, message '%s', hint '%s'", g->name,
-			 verdicts[a->verdict], e->class, e->message, e->hint);
-	assert_true(a->verdict != API_ACCEPTED || a->prediction_id);
-	assert_true(a->verdict != API_DONE || strcmp(g->call, "poll") != 0 || a->link);
+	if (good != (e->class == ERROR_NONE) || good != !e->message[0] || good != !e->advice)
+		fail_msg("%s: verdict %s, class %d, message '%s', advice '%s'", g->name,
+			 verdicts[a->verdict], e->class, e->message, advice_name(e->advice));
+	assert_true(a->verdict != SERVICE_ACCEPTED || a->prediction_id);
+	assert_true(a->verdict != SERVICE_DONE || strcmp(g->call, "poll") != 0 || a->link);
 	assert_true(utf8_valid(e->message, strlen(e->message)));
 	assert_true(utf8_valid(e->details, strlen(e->details)));
 	assert_false(utf8_has_control(e->message, strlen(e->message)));
@@ -183,7 +187,8 @@ static void check_whole(const struct golden *g, const struct api_answer *a)
 static void check_golden(const struct golden *g)
 {
 	const char *hint = json_string_value(json_object_get(g->expect, "hint"));
-	struct api_answer a;
+	struct buf sentence = BUF_INIT;
+	struct service_answer a;
 
 	assert_int_equal(read_part(g, g->size, &a), 0);
 	check_whole(g, &a);
@@ -195,10 +200,12 @@ static void check_golden(const struct golden *g)
 	same_text(g, "details", a.error.details);
 	same_number(g, "predict_time", a.predict_time_s);
 	same_number(g, "cost", a.cost_usd);
-	if (hint && !strstr(a.error.hint, hint))
-		fail_msg("%s: hint is '%s'", g->name, a.error.hint);
+	assert_int_equal(advice_text(a.error.advice, NULL, &sentence), 0);
+	if (hint && !strstr(buf_text(&sentence), hint))
+		fail_msg("%s: hint is '%s'", g->name, buf_text(&sentence));
+	buf_release(&sentence);
 	check_absent(g, &a);
-	api_answer_release(&a);
+	answer_release(&a);
 	assert_null(a.prediction_id);
 	assert_null(a.link);
 }
@@ -240,13 +247,13 @@ static void check_cut(const struct golden *g)
 	if (g->size > 2000)
 		return;
 	for (size_t size = 0; size < g->size; size++) {
-		struct api_answer a;
+		struct service_answer a;
 
 		assert_int_equal(read_part(g, size, &a), 0);
 		check_whole(g, &a);
-		if (a.verdict == API_ACCEPTED || a.link)
+		if (a.verdict == SERVICE_ACCEPTED || a.link)
 			fail_msg("%s: the first %zu bytes are enough", g->name, size);
-		api_answer_release(&a);
+		answer_release(&a);
 	}
 }
 
@@ -256,24 +263,24 @@ static void test_cut_anywhere(void **state)
 	each_golden(check_cut);
 }
 
-static enum api_verdict verdict_of_part(const struct golden *g, size_t size)
+static enum service_verdict verdict_of_part(const struct golden *g, size_t size)
 {
-	struct api_answer a;
+	struct service_answer a;
 
 	assert_int_equal(read_part(g, size, &a), 0);
-	api_answer_release(&a);
+	answer_release(&a);
 	return a.verdict;
 }
 
 /* Without memory there is -ENOMEM, or at worst what a body that breaks off would mean. */
 static void check_no_memory(const struct golden *g)
 {
-	enum api_verdict want = verdict_of_part(g, g->size);
-	enum api_verdict at_worst = verdict_of_part(g, g->size ? g->size - 1 : 0);
+	enum service_verdict want = verdict_of_part(g, g->size);
+	enum service_verdict at_worst = verdict_of_part(g, g->size ? g->size - 1 : 0);
 	unsigned failures = 1;
 
 	for (unsigned n = 0; failures; n++) {
-		struct api_answer a;
+		struct service_answer a;
 		int r;
 
 		oom_fail_once(n);
@@ -284,7 +291,7 @@ static void check_no_memory(const struct golden *g)
 				 n);
 		assert_true(r == 0 || (r == -ENOMEM && failures));
 		if (r == 0)
-			api_answer_release(&a);
+			answer_release(&a);
 		assert_true(!a.prediction_id && !a.link);
 	}
 }
@@ -295,15 +302,15 @@ static void test_no_memory(void **state)
 	each_golden(check_no_memory);
 }
 
-static void read_text(int status, const char *text, struct api_answer *out)
+static void read_text(int status, const char *text, struct service_answer *out)
 {
-	assert_int_equal(api_read_create(status, text, strlen(text), NULL, out), 0);
+	assert_int_equal(answer_read_create(status, text, strlen(text), NULL, true, out), 0);
 }
 
 static void test_long_words_are_cut(void **state)
 {
 	char *body = malloc(20000);
-	struct api_answer a;
+	struct service_answer a;
 	size_t n = (size_t)sprintf(body, "{\"message\":\"");
 
 	(void)state;
@@ -314,7 +321,7 @@ static void test_long_words_are_cut(void **state)
 	assert_true(strlen(a.error.message) >= sizeof(a.error.message) - 3);
 	assert_true(utf8_valid(a.error.message, strlen(a.error.message)));
 	assert_string_equal(a.error.details, "hf_***");
-	api_answer_release(&a);
+	answer_release(&a);
 	free(body);
 }
 
@@ -325,34 +332,34 @@ static void test_no_part_of_a_token(void **state)
 
 	(void)state;
 	for (int pad = 380; pad < 520; pad++) {
-		struct api_answer a;
+		struct service_answer a;
 
 		snprintf(body, sizeof(body), "{\"message\":\"%0*d hf_SECRETSECRETSECRET\"}", pad,
 			 0);
 		read_text(400, body, &a);
 		assert_null(strstr(a.error.message, "SEC"));
-		api_answer_release(&a);
+		answer_release(&a);
 	}
 }
 
 static void test_control_characters(void **state)
 {
-	struct api_answer a;
+	struct service_answer a;
 
 	(void)state;
 	read_text(400, "{\"message\":\"a\\u001b[31mb\\nc\\u009bd\"}", &a);
 	assert_false(utf8_has_control(a.error.message, strlen(a.error.message)));
-	api_answer_release(&a);
+	answer_release(&a);
 	read_text(400, "a\x1b[2J\xff", &a);
 	assert_false(utf8_has_control(a.error.message, strlen(a.error.message)));
 	assert_true(utf8_valid(a.error.message, strlen(a.error.message)));
-	api_answer_release(&a);
+	answer_release(&a);
 }
 
 static void test_deep_nesting(void **state)
 {
 	char *body = malloc(60000);
-	struct api_answer a;
+	struct service_answer a;
 	size_t n = 0;
 
 	(void)state;
@@ -362,13 +369,13 @@ static void test_deep_nesting(void **state)
 	for (int i = 0; i < 1500; i++)
 		n += (size_t)sprintf(body + n, "}");
 	read_text(400, body, &a);
-	assert_int_equal(a.verdict, API_REFUSED);
-	api_answer_release(&a);
+	assert_int_equal(a.verdict, SERVICE_REFUSED);
+	answer_release(&a);
 	memset(body, '[', 50000);
 	body[50000] = '\0';
 	read_text(200, body, &a);
-	assert_int_equal(a.verdict, API_UNCERTAIN);
-	api_answer_release(&a);
+	assert_int_equal(a.verdict, SERVICE_UNCERTAIN);
+	answer_release(&a);
 	free(body);
 }
 
@@ -376,14 +383,14 @@ static void test_every_status_has_a_verdict(void **state)
 {
 	(void)state;
 	for (int status = 100; status < 1000; status++) {
-		struct api_answer a;
+		struct service_answer a;
 
 		read_text(status, "", &a);
-		assert_true(a.verdict != API_ACCEPTED && a.verdict != API_DONE &&
-			    a.verdict != API_PENDING);
-		assert_true(a.error.class != ERROR_NONE && a.error.message[0] && a.error.hint[0]);
+		assert_true(a.verdict != SERVICE_ACCEPTED && a.verdict != SERVICE_DONE &&
+			    a.verdict != SERVICE_PENDING);
+		assert_true(a.error.class != ERROR_NONE && a.error.message[0] && a.error.advice);
 		assert_int_equal(a.error.http_status, status);
-		api_answer_release(&a);
+		answer_release(&a);
 	}
 }
 

@@ -1,4 +1,5 @@
 /* budget: what counts, for which day, and when a limit is reached. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +102,7 @@ static void a_job_counts_from_its_create_on(void **state)
 	assert_true(budget_is_used_up(&f->b, NOON));
 }
 
-static void what_the_service_did_not_make_is_taken_back(void **state)
+static void what_was_cancelled_is_taken_back(void **state)
 {
 	struct fixture *f = *state;
 	struct job *job;
@@ -119,6 +120,48 @@ static void what_the_service_did_not_make_is_taken_back(void **state)
 	job->state = JOB_CREATING; /* asked anew: the old prediction stays over */
 	budget_count(&f->b, job);
 	assert_int_equal(f->b.images, 1);
+}
+
+/* The prediction that number i has is over, and there is no picture. */
+static void failed(struct fixture *f, size_t i, double cost_usd)
+{
+	struct job *job = f->jobs[i];
+
+	job->cost_usd = cost_usd;
+	job->prediction_over = true;
+	budget_spend(&f->b, job);
+	job->state = JOB_FAILED;
+	budget_count(&f->b, job);
+}
+
+static void what_came_to_nothing_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = f->jobs[0];
+
+	budget_init(&f->b, 3, 0, 2, NOON);
+	accepted(f, 0, NOON - DAY);
+	failed(f, 0, 1);
+	assert_int_equal(f->b.images, 0); /* yesterday's */
+	for (int i = 1; i <= 3; i++) {
+		assert_false(budget_is_used_up(&f->b, NOON));
+		job->prediction_over = false;
+		job->cost_usd = -1;
+		accepted(f, 0, NOON);
+		assert_int_equal(f->b.images, i);
+		failed(f, 0, i == 1 ? 0.5 : -1);
+		assert_int_equal(f->b.images, i);
+	}
+	assert_true(budget_is_used_up(&f->b, NOON));
+	assert_true(budget_usd(f->b.cost) == 4.5);
+	job->prediction_over = false; /* a cancelled one takes nothing of it back */
+	accepted(f, 0, NOON);
+	job->prediction_over = true;
+	budget_count(&f->b, job);
+	assert_int_equal(f->b.images, 3);
+	assert_true(budget_turn(&f->b, NOON + DAY));
+	budget_count(&f->b, job);
+	assert_int_equal(f->b.images, 0);
 }
 
 static void creates_without_an_answer_count(void **state)
@@ -260,10 +303,34 @@ static void says_why_and_what_to_do(void **state)
 	budget_error(&f->b, &e);
 	assert_int_equal(e.class, ERROR_PAYMENT);
 	assert_non_null(strstr(e.message, "budget of 1 picture is used up"));
-	assert_non_null(strstr(e.hint, "resume > control/ctl"));
+	assert_int_equal(e.advice, ADVICE_BUDGET);
 	f->b.images_limit = 5;
 	budget_error(&f->b, &e);
 	assert_non_null(strstr(e.message, "budget of 2.5 USD is used up"));
+}
+
+static void several_must_fit_together(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	budget_init(&f->b, 5, 0, 0, NOON);
+	accepted(f, 0, NOON);
+	assert_int_equal(budget_may_take(&f->b, NOON, 4, 0, &e), 0);
+	assert_int_equal(budget_may_take(&f->b, NOON, 5, 0, &e), -EDQUOT);
+	assert_int_equal(e.class, ERROR_PAYMENT);
+	assert_non_null(strstr(e.message, "5 pictures; 4 are left of today's budget of 5"));
+	assert_int_equal(budget_may_take(&f->b, NOON, 4, 2, &e), -EDQUOT); /* two are queued */
+	assert_non_null(strstr(e.message, "2 are left"));
+	assert_int_equal(budget_may_take(&f->b, NOON, 1, 100, &e), 0); /* it waits for its day */
+	budget_lift(&f->b, NOON);
+	assert_int_equal(budget_may_take(&f->b, NOON, 100, 0, &e), 0);
+	budget_init(&f->b, 0, 1, 0.3, NOON);
+	assert_int_equal(budget_may_take(&f->b, NOON, 3, 0, &e), 0);
+	assert_int_equal(budget_may_take(&f->b, NOON, 4, 0, &e), -EDQUOT);
+	assert_non_null(strstr(e.message, "limits.daily_cost"));
+	budget_set(&f->b, 0, 0, 0.3);
+	assert_int_equal(budget_may_take(&f->b, NOON, 4, 0, &e), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
@@ -271,17 +338,13 @@ static void says_why_and_what_to_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(days_are_of_the_calendar),
-		TEST(a_job_counts_from_its_create_on),
-		TEST(what_the_service_did_not_make_is_taken_back),
-		TEST(creates_without_an_answer_count),
-		TEST(only_today_counts),
-		TEST(at_midnight_it_is_whole_again),
-		TEST(costs),
-		TEST(no_limit_is_never_reached),
-		TEST(lifted_for_a_day),
-		TEST(it_looks_again_at_midnight),
-		TEST(says_why_and_what_to_do),
+		TEST(days_are_of_the_calendar),         TEST(a_job_counts_from_its_create_on),
+		TEST(what_was_cancelled_is_taken_back), TEST(what_came_to_nothing_counts),
+		TEST(creates_without_an_answer_count),  TEST(only_today_counts),
+		TEST(at_midnight_it_is_whole_again),    TEST(costs),
+		TEST(no_limit_is_never_reached),        TEST(lifted_for_a_day),
+		TEST(it_looks_again_at_midnight),       TEST(says_why_and_what_to_do),
+		TEST(several_must_fit_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,11 +56,16 @@ static const char *ini(const char *text)
 	return write_ini(text, strlen(text), 0600);
 }
 
+static bool is_secret(const char *field)
+{
+	return strcmp(field, "hf_api_token") == 0;
+}
+
 /* -c FILE (or NULL) and options, NULL at the end. */
 static int load(struct settings **out, const char *file, const char *const *options,
 		struct error *err)
 {
-	struct config_sources from = { .file = file, .overrides = options };
+	struct config_sources from = { .file = file, .overrides = options, .is_secret = is_secret };
 
 	*out = NULL;
 	err->message[0] = '\0';
@@ -102,11 +107,13 @@ static void built_in_values(void **state)
 	assert_int_equal(s->limits.creates_per_minute, 100);
 	assert_int_equal(s->limits.window_s, 60);
 	assert_int_equal(s->limits.concurrent, 10);
+	assert_int_equal(s->limits.downloads, 8);
 	assert_int_equal(s->limits.queue, 10000);
 	assert_int_equal(s->limits.daily_images, 0);
 	assert_true(s->limits.daily_cost == 0 && s->limits.cost_per_image == 0);
 	assert_int_equal(s->limits.max_image_bytes, 67108864);
 	assert_int_equal(s->limits.max_request_bytes, 262144);
+	assert_int_equal(s->limits.all_request_bytes, 268435456);
 	assert_int_equal(s->limits.min_free_bytes, 16777216);
 	assert_int_equal(s->poll.first_ms, 1000);
 	assert_int_equal(s->poll.min_ms, 200);
@@ -114,11 +121,15 @@ static void built_in_values(void **state)
 	assert_int_equal(s->poll.deadline_s, 600);
 	assert_int_equal(s->poll.deadline_counts, CONFIG_DEADLINE_REACHABLE);
 	assert_int_equal(s->requests.reuse, CONFIG_REUSE_OFF);
-	assert_int_equal(s->requests.n_ignore, 9);
+	assert_true(s->requests.options);
+	assert_int_equal(s->limits.expand, 40);
+	assert_int_equal(s->n_loras, 0);
+	assert_int_equal(s->requests.n_ignore, 13);
 	assert_string_equal(s->requests.ignore[0], ".*");
-	assert_string_equal(s->requests.ignore[8], "#*#");
+	assert_string_equal(s->requests.ignore[9], "#*#");
 	assert_int_equal(s->images.wait_timeout_s, 600);
 	assert_true(s->images.list_pending);
+	assert_int_equal(s->images.embed, CONFIG_EMBED_OFF);
 	assert_string_equal(s->library.path, scratch_path(folder, ".local/share/pimagefs"));
 	assert_string_equal(s->library.state, scratch_path(folder, ".local/state/pimagefs"));
 	assert_int_equal(s->log.level, LOG_LEVEL_INFO);
@@ -144,6 +155,7 @@ static void every_type_is_read(void **state)
 					"ignore = *.a\t*.b   c\n"
 					"[images]\n"
 					"list_pending = Off\n"
+					"embed = all\n"
 					"[library]\n"
 					"path = ~/pictures/\n"
 					"state = /tmp/state of mine\n"
@@ -164,6 +176,7 @@ static void every_type_is_read(void **state)
 	assert_int_equal(s->requests.n_ignore, 3);
 	assert_string_equal(s->requests.ignore[2], "c");
 	assert_false(s->images.list_pending);
+	assert_int_equal(s->images.embed, CONFIG_EMBED_ALL);
 	assert_string_equal(s->library.path, scratch_path(folder, "pictures"));
 	assert_string_equal(s->library.state, "/tmp/state of mine");
 	assert_int_equal(s->log.level, LOG_LEVEL_DEBUG);
@@ -218,20 +231,6 @@ static void an_option_wins_over_the_file(void **state)
 	settings_free(s);
 }
 
-static void defaults_keep_their_lines(void **state)
-{
-	struct settings *s =
-		loaded(ini("[defaults]\n\naspect_ratio = 3:2\nwhatever = x ; y\n"), NULL);
-
-	(void)state;
-	assert_int_equal(s->n_defaults, 2);
-	assert_string_equal(s->defaults[0].value, "3:2");
-	assert_string_equal(s->defaults[1].key, "whatever");
-	assert_string_equal(s->defaults[1].value, "x");
-	assert_non_null(strstr(s->defaults[1].where, "/x.ini:4"));
-	settings_free(s);
-}
-
 struct bad {
 	const char *text, *says;
 	int r;
@@ -255,7 +254,7 @@ static void check_bad(const struct bad *rows, size_t n)
 static const struct bad wrong_lines[] = {
 	{ "[limit]\n", "/x.ini:1: there is no section [limit]; did you mean [limits]?", -EINVAL },
 	{ "[webhook]\nlisten = x\n", "there is no section [webhook]; there are api", -EINVAL },
-	{ "[lora.fox]\n", "there is no section [lora.fox]", -EINVAL },
+	{ "[limits]\nexpand = 0\n", "from 1 to 1000 pictures", -EINVAL },
 	{ "[limits]\n\nconcurent = 1\n",
 	  "/x.ini:3: there is no setting limits.concurent; did you mean limits.concurrent?",
 	  -EINVAL },
@@ -272,10 +271,11 @@ static const struct bad wrong_lines[] = {
 	{ "[limits]\ndaily_cost = 0.0000000001\n", "9 digits behind the point", -EINVAL },
 	{ "[limits]\ncost_per_image = 1001\n", "from 0 to 1000 USD", -EINVAL },
 	{ "[poll]\ndeadline_counts = never\n", "use one of reachable, always", -EINVAL },
-	{ "[requests]\noptions = yes\n", "there is no setting requests.options", -EINVAL },
+	{ "[requests]\noptions = --ar\n", "requests.options: \"--ar\" is not allowed", -EINVAL },
 	{ "[requests]\nreuse = yes\n", "use one of off, same-seed", -EINVAL },
 	{ "[requests]\nreuse = same_seed\n", "Did you mean \"same-seed\"?", -EINVAL },
-	{ "[images]\norigin_url = yes\n", "there is no setting images.origin_url", -EINVAL },
+	{ "[images]\nembed = yes\n", "use one of off, parameters, xmp, all", -EINVAL },
+	{ "[images]\nthumbnails = yes\n", "there is no setting images.thumbnails", -EINVAL },
 	{ "[api]\nconcurrent = 1\n", "did you mean limits.concurrent?", -EINVAL },
 	{ "queue = 1\n", ":1: \"queue\" stands before any [section]", -EINVAL },
 	{ "[limits]\nqueue = 1\nqueue = 2\n", ":3: limits.queue is given twice, first at ",
@@ -577,7 +577,7 @@ static void no_key_or_no_good_one_is_told(void **state)
 	assert_non_null(strstr(err.message, "key_file"));
 	assert_non_null(strstr(err.message, "key_command"));
 	assert_non_null(strstr(err.message, "key = KEY"));
-	assert_non_null(strstr(err.hint, "--demo"));
+	assert_non_null(strstr(err.message, "--demo"));
 	setenv("EACHLABS_API_KEY", "two SECRETS", 1);
 	assert_int_equal(load(&s, ini(""), NULL, &err), -EINVAL);
 	assert_non_null(strstr(err.message, "EACHLABS_API_KEY is no key"));
@@ -620,6 +620,9 @@ static void options_are_checked_too(void **state)
 		{ "defaults.hf_api_token=hf_SECRET", "-o defaults.hf_api_token: everyone can see" },
 		{ "api.key_file=key", "-o api.key_file: \"key\" is not allowed" },
 		{ "library.path=", "is empty" },
+		{ "lora.a b.scale=1", "[lora.a b]: the name of a LoRA" },
+		{ "lora.scale=1", "[lora] has no name" },
+		{ "lora.ink.hue=1", "there is no setting lora.ink.hue" },
 		{ "library.path=/a\nb", "control character" },
 	};
 
@@ -644,6 +647,8 @@ static void settings_are_told_from_mount_options(void **state)
 	assert_true(config_is_override("defaults.seed=1"));
 	assert_true(config_is_override("api.nonsense=1"));
 	assert_true(config_is_override("limits.concurrent"));
+	assert_true(config_is_override("lora.ink.scale=1"));
+	assert_false(config_is_override("lora=1"));
 	assert_false(config_is_override("allow_other"));
 	assert_false(config_is_override("fsname=limits.x"));
 	assert_false(config_is_override("context=api.key"));
@@ -689,7 +694,8 @@ static void what_is_written_can_be_read(void **state)
 {
 	static const char text[] =
 		"[api]\nkey_file = ~/key\nauth = bearer\n[images]\nlist_pending = no\n"
-		"[requests]\nignore = a* b*\n[log]\nlevel = error\ntarget = /tmp/l\n";
+		"[requests]\nignore = a* b*\noptions = no\n[log]\nlevel = error\ntarget = /tmp/l\n"
+		"[lora.ink]\nweights = a/b\nscale = 1\n[lora.pix]\nweights = c/d\n";
 	struct buf first = BUF_INIT, second = BUF_INIT;
 	struct settings *s;
 
@@ -707,6 +713,11 @@ static void what_is_written_can_be_read(void **state)
 	assert_false(s->images.list_pending);
 	assert_int_equal(s->requests.n_ignore, 2);
 	assert_int_equal(s->log.level, LOG_LEVEL_ERROR);
+	assert_false(s->requests.options);
+	assert_int_equal(s->n_loras, 2);
+	assert_string_equal(s->loras[0].scale.value, "1");
+	assert_string_equal(s->loras[1].name, "pix");
+	assert_null(s->loras[1].scale.value);
 	assert_int_equal(settings_write(s, &second), 0);
 	settings_free(s);
 	buf_release(&first);
@@ -717,7 +728,7 @@ static void memory_may_run_out_anywhere(void **state)
 {
 	static const char text[] =
 		"[api]\nkey = the-key\n[defaults]\nseed = 1\nlora_scale = 1\n[requests]\n"
-		"ignore = a b c\n[library]\npath = ~/a\n";
+		"ignore = a b c\n[library]\npath = ~/a\n[lora.ink]\nweights = a/b\n";
 	const char *const options[] = { "limits.concurrent=3", "defaults.seed=2",
 					"log.target=/tmp/l" };
 	struct config_sources from = { .file = ini(text),
@@ -754,7 +765,6 @@ int main(void)
 		test(every_type_is_read),
 		test(amounts_are_written_as_they_are_read),
 		test(an_option_wins_over_the_file),
-		test(defaults_keep_their_lines),
 		test(what_is_wrong_is_said_with_its_line),
 		test(only_a_safe_base_url_is_taken),
 		test(lines_are_as_long_as_the_parser_takes),

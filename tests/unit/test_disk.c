@@ -1,296 +1,105 @@
-/* A state folder that fails at any of its writes, and a library from which the state is filled
- * anew. */
+/* disk: all bytes or none, and names of a folder. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
-#include "core_world.h"
-#include "oom.h"
-#include "pimagefs/rebuild.h"
+#include "faulty_disk.h"
+#include "pimagefs/buf.h"
+#include "scratch.h"
 
-/* --- writes that fail --- */
+struct place {
+	char folder[SCRATCH_PATH];
+	struct faulty_disk disk;
+	int fd;
+};
 
-static int writes_left = -1, write_errno;
-static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
-
-static ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset)
+static int make(void **state)
 {
-	if (writes_left >= 0 && writes_left-- == 0) {
-		writes_left = 0;
-		errno = write_errno;
+	struct place *p = calloc(1, sizeof(*p));
+
+	if (!p)
 		return -1;
-	}
-	return real_pwrite(fd, bytes, size, offset);
+	scratch_make(p->folder);
+	faulty_disk_init(&p->disk);
+	p->fd = disk_real.open(&disk_real, AT_FDCWD, scratch_path(p->folder, "fox"),
+			       O_RDWR | O_CREAT, 0644);
+	*state = p;
+	return p->fd < 0 ? -1 : 0;
 }
 
-static void watch_writes(void)
+static int drop(void **state)
 {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-	const char *name = vfs->xGetSystemCall(vfs, "pwrite64") ? "pwrite64" : "pwrite";
-	sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, name);
+	struct place *p = *state;
 
-	assert_non_null(real);
-	memcpy(&real_pwrite, &real, sizeof(real_pwrite));
-	assert_int_equal(vfs->xSetSystemCall(vfs, name, (sqlite3_syscall_ptr)failing_pwrite),
-			 SQLITE_OK);
+	disk_real.close(&disk_real, p->fd);
+	scratch_remove(p->folder);
+	free(p);
+	return 0;
 }
 
-static void unwatch_writes(void)
+static void test_short_writes(void **state)
 {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	struct place *p = *state;
+	char *text;
 
-	writes_left = -1;
-	vfs->xSetSystemCall(vfs, "pwrite64", NULL);
-	vfs->xSetSystemCall(vfs, "pwrite", NULL);
+	p->disk.most = 2;
+	assert_int_equal(disk_write_all(&p->disk.disk, p->fd, "a red fox", 9), 0);
+	assert_int_equal(disk_read_all(&p->disk.disk, p->fd, 9, &text), 0);
+	assert_string_equal(text, "a red fox");
+	free(text);
+	p->disk.left = 2;
+	assert_int_equal(disk_write_all(&p->disk.disk, p->fd, "a red fox", 9), -EIO);
 }
 
-static int fail_from(int n, int number)
+static void test_file_that_is_shorter(void **state)
 {
-	writes_left = n;
-	write_errno = number;
-	return n;
+	struct place *p = *state;
+	char *text = NULL;
+
+	assert_int_equal(disk_write_all(&disk_real, p->fd, "fox", 3), 0);
+	assert_int_equal(disk_read_all(&disk_real, p->fd, 4, &text), -EIO);
+	assert_null(text);
+	assert_int_equal(disk_read_all(&disk_real, p->fd, 0, &text), 0);
+	assert_string_equal(text, "");
+	free(text);
 }
 
-static void a_request(struct core *c, const char *id, int n)
+static int stop_at_second(const char *name, void *data)
 {
-	unsigned before = c->api.sent[FAKE_CREATE];
-	char prompt[32];
-	int health;
-
-	fail_from(n, ENOSPC);
-	snprintf(prompt, sizeof(prompt), "prompt %s\n", id);
-	assert_int_equal(core_echo(c, prompt, id), 0);
-	core_settle(c);
-	health = ledger_health(c->ledger);
-	assert_int_equal(health, writes_left == 0 ? -ENOSPC : 0);
-	if (health < 0) {
-		struct node *node;
-
-		/* Nothing leaves before it is on the disk, and now it is known. */
-		assert_int_equal(c->api.sent[FAKE_CREATE], before);
-		assert_int_equal(inbox_create(c->inbox, c->requests, "other", 0644, &node),
-				 -ENOSPC);
-		assert_int_equal(inbox_mkdir(c->inbox, c->requests, "cats", 0755, &node), -ENOSPC);
-		assert_int_equal(core_rename(c, id, "other"), -ENOSPC);
-	}
-	writes_left = -1;
-	core_wait_sent(c, FAKE_CREATE, before + 1);
-	assert_int_equal(ledger_health(c->ledger), 0);
-	core_find(c, id, JOB_CREATING);
+	assert_true(name[0] != '.');
+	return ++*(int *)data == 2 ? -ECANCELED : 0;
 }
 
-static void test_each_write_fails_in_turn(void **state)
+static void test_names(void **state)
 {
-	struct core *c = *state;
-	char id[16];
+	struct place *p = *state;
+	int dir = disk_real.make_folder(&disk_real, p->folder, 0755), n = 0;
 
-	watch_writes();
-	for (int n = 0; n < 9; n++) {
-		snprintf(id, sizeof(id), "fox%d", n);
-		a_request(c, id, n);
-		fake_accept(&c->api, id);
-		core_settle(c);
-	}
-	unwatch_writes();
-	core_restart(c);
-	for (int n = 0; n < 9; n++) {
-		snprintf(id, sizeof(id), "fox%d", n);
-		core_find(c, id, JOB_PROCESSING);
-		assert_non_null(core_file(c, id));
-	}
+	assert_true(dir >= 0);
+	assert_int_equal(disk_real.list(&disk_real, dir, stop_at_second, &n), 0);
+	assert_int_equal(n, 1);
+	scratch_write(p->folder, "bear", "", 0);
+	n = 0;
+	assert_int_equal(disk_real.list(&disk_real, dir, stop_at_second, &n), -ECANCELED);
+	assert_int_equal(disk_real.list(&disk_real, p->fd, stop_at_second, &n), -ENOTDIR);
+	disk_real.close(&disk_real, dir);
 }
 
-/* What could not be written for a long time is one note, not one for each try. */
-static void test_failing_is_quiet(void **state)
-{
-	struct core *c = *state;
-	struct job *job;
-
-	watch_writes();
-	fail_from(0, EIO);
-	job = core_submit(c, "fox");
-	for (int i = 0; i < 5; i++)
-		core_settle(c);
-	assert_int_equal(ledger_health(c->ledger), -EIO);
-	assert_int_equal(job->attempts, 0);
-	core_assert_state(job, JOB_QUEUED);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
-	unwatch_writes();
-	core_wait_sent(c, FAKE_CREATE, 1);
-	assert_int_equal(job->attempts, 1);
-}
-
-/* --- filled anew --- */
-
-static void remove_state(struct core *c)
-{
-	char command[2 * SCRATCH_PATH];
-
-	snprintf(command, sizeof(command), "rm -r '%s/state'", c->folder);
-	assert_int_equal(system(command), 0);
-}
-
-static int fill_state(struct core *c, char **summary)
-{
-	struct rebuild_ground ground = { .settings = c->settings, .rules = c->rules };
-	struct error err = { .message = "" };
-	int r;
-
-	assert_int_equal(store_open(&ground.store, c->settings->library.state, NULL), 0);
-	assert_int_equal(library_open(&ground.library, c->settings->library.path, NULL), 0);
-	r = rebuild(&ground, summary, &err);
-	if (r < 0)
-		assert_true(err.message[0]);
-	library_close(ground.library);
-	store_close(ground.store);
-	return r;
-}
-
-static void test_lost_state(void **state)
-{
-	struct core *c = *state;
-	struct job *job;
-	char *summary, *prompt;
-	uint64_t number;
-
-	core_ready(c, "fox", "p1");
-	job = core_ready(c, "fox", "p2");
-	prompt = strdup(job->prompt);
-	core_ready(c, "cats/tabby", "p3");
-	core_close(c);
-	remove_state(c);
-	assert_int_equal(fill_state(c, &summary), 0);
-	assert_non_null(strstr(summary, "3 pictures"));
-	free(summary);
-	assert_int_equal(fill_state(c, &summary), 0);
-	assert_null(summary);
-	core_open(c);
-	core_start(c);
-	job = core_find(c, "fox", JOB_READY);
-	assert_string_equal(job->prediction_id, "p2");
-	assert_string_equal(job->prompt, prompt);
-	assert_true(job->has_seed && job->seed == 4711);
-	assert_int_equal(job->picture.kind, PICTURE_PNG);
-	assert_int_equal(strlen(job->sha256), 64);
-	number = job->number;
-	core_find(c, "cats/tabby", JOB_READY);
-	job = engine_find_prediction(c->engine, "p1");
-	core_assert_state(job, JOB_READY);
-	assert_false(job->current);
-	assert_true(job->number != number);
-	core_assert_idle(c);
-	free(prompt);
-}
-
-/* Whatever memory is short: all of it or nothing. */
-static void test_no_memory(void **state)
-{
-	struct core *c = *state;
-	unsigned failed = 1;
-	char *summary = NULL;
-
-	core_ready(c, "fox", "p1");
-	core_close(c);
-	for (unsigned n = 8; failed; n += 1 + n / 12) {
-		struct rebuild_ground ground = { .settings = c->settings, .rules = c->rules };
-		struct error err = { .message = "" };
-		int r;
-
-		remove_state(c);
-		assert_int_equal(store_open(&ground.store, c->settings->library.state, NULL), 0);
-		assert_int_equal(library_open(&ground.library, c->settings->library.path, NULL), 0);
-		oom_fail_after(n);
-		r = rebuild(&ground, &summary, &err);
-		failed = oom_off();
-		free(summary);
-		summary = NULL;
-		library_close(ground.library);
-		store_close(ground.store);
-		if (r < 0)
-			assert_int_equal(r, -ENOMEM);
-	}
-	core_open(c);
-	core_find(c, "fox", JOB_READY);
-}
-
-/* --- put aside --- */
-
-/* Closed, changed as it says, and under the name that a damaged database gets. */
-static void set_aside(struct core *c, const char *sql)
-{
-	char from[2 * SCRATCH_PATH], to[2 * SCRATCH_PATH];
-	sqlite3 *db;
-
-	snprintf(from, sizeof(from), "%s/pimagefs.db", c->settings->library.state);
-	snprintf(to, sizeof(to), "%s.damaged-20261122T141503Z", from);
-	assert_int_equal(sqlite3_open(from, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(rename(from, to), 0);
-}
-
-/* The number of a lost job, which its file still names, is not given to another one. */
-static void test_lost_job(void **state)
-{
-	struct core *c = *state;
-	char *summary;
-
-	core_ready(c, "fox", "p1");
-	core_ready(c, "dog", "p2");
-	core_close(c);
-	set_aside(c, "DELETE FROM job; INSERT INTO file VALUES"
-		     " (1, 'cat', 420, 0, CAST('a cat' AS BLOB), x'', 2, 0)");
-	assert_int_equal(fill_state(c, &summary), 0);
-	free(summary);
-	core_open(c);
-	core_start(c);
-	core_find(c, "cat", JOB_HELD);
-	core_find(c, "fox", JOB_READY);
-	core_find(c, "dog", JOB_READY);
-	core_assert_idle(c);
-}
-
-/* A create that may have left is held, whatever api.ambiguous_create says. */
-static void test_unsure_create(void **state)
-{
-	struct core *c = *state;
-	struct job *job;
-	char *summary;
-
-	core_submit(c, "fox");
-	core_wait_sent(c, FAKE_CREATE, 1);
-	core_close(c);
-	set_aside(c, "UPDATE job SET state = 'creating'");
-	c->settings->api.ambiguous_create = CONFIG_AMBIGUOUS_RETRY;
-	assert_int_equal(fill_state(c, &summary), 0);
-	free(summary);
-	core_open(c);
-	core_start(c);
-	core_settle(c);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 0); /* counted since it opened */
-	job = core_find(c, "fox", JOB_HELD);
-	assert_int_equal(job->unanswered, 1);
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, core_make, core_drop)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, make, drop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_write_fails_in_turn),
-		TEST(test_failing_is_quiet),
-		TEST(test_lost_state),
-		TEST(test_no_memory),
-		TEST(test_lost_job),
-		TEST(test_unsure_create),
+		TEST(test_short_writes),
+		TEST(test_file_that_is_shorter),
+		TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "core/engine_internal.h"
 #include "core_world.h"
 
 /* --- drafts --- */
@@ -89,7 +88,7 @@ static void test_whole_life(void **state)
 	const char *body;
 
 	assert_int_equal(fake_in_flight(&c->api, FAKE_CREATE), 0); /* not before it is on disk */
-	core_assert_state(job, JOB_CREATING);
+	core_wait_state(c, job, JOB_CREATING);
 	ledger_sync(c->ledger);
 	assert_int_equal(fake_in_flight(&c->api, FAKE_CREATE), 1);
 	body = fake_text(&c->api, FAKE_CREATE);
@@ -102,7 +101,7 @@ static void test_whole_life(void **state)
 	assert_ptr_equal(engine_find_prediction(c->engine, "p1"), job);
 	core_wait_calls(c, FAKE_POLL, 1);
 	assert_string_equal(fake_text(&c->api, FAKE_POLL), "p1");
-	fake_say(&c->api, FAKE_POLL, API_PENDING);
+	fake_say(&c->api, FAKE_POLL, SERVICE_PENDING);
 	core_wait_calls(c, FAKE_POLL, 1);
 	fake_done(&c->api, "https://cdn.test/x.png");
 	core_assert_state(job, JOB_DOWNLOADING);
@@ -125,105 +124,6 @@ static void test_whole_life(void **state)
 	assert_int_equal(library_size(c->library, job->picture_path), c->png.size);
 	assert_int_equal(core_name(c->images, "fox.png"), 2);
 	assert_int_equal(c->api.sent[FAKE_CREATE], 1);
-}
-
-static void test_nothing_before_start(void **state)
-{
-	struct core *c = *state;
-	struct job *job;
-
-	core_close(c);
-	core_open(c);
-	job = core_submit(c, "fox");
-	core_settle(c);
-	core_assert_state(job, JOB_QUEUED);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
-	core_start(c);
-	core_wait_calls(c, FAKE_CREATE, 1);
-	fake_accept(&c->api, "p1");
-}
-
-/* --- order and limits --- */
-
-static void assert_next(struct core *c, const char *prompt)
-{
-	core_wait_calls(c, FAKE_CREATE, 1);
-	if (!strstr(fake_text(&c->api, FAKE_CREATE), prompt))
-		fail_msg("not %s: %s", prompt, fake_text(&c->api, FAKE_CREATE));
-}
-
-static void test_order_of_the_queue(void **state)
-{
-	struct core *c = *state;
-	struct job *a, *b, *d;
-
-	c->settings->limits.concurrent = 1;
-	core_restart(c);
-	d = core_register(c, "d"); /* flushed first, released last */
-	a = core_submit(c, "a");
-	b = core_submit(c, "b");
-	assert_int_equal(engine_queue_position(c->engine, a), 0); /* its turn has come */
-	assert_int_equal(engine_queue_position(c->engine, b), 1);
-	assert_int_equal(engine_queue_position(c->engine, d), 0);
-	assert_int_equal(engine_submit(c->engine, d), 0);
-	assert_int_equal(engine_queue_position(c->engine, d), 2);
-
-	assert_next(c, "prompt of a");
-	fake_say(&c->api, FAKE_CREATE, API_BUSY); /* back to its place, which is the first */
-	assert_next(c, "prompt of a");
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	assert_next(c, "prompt of b");
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	assert_int_equal(engine_retry(c->engine, a), 0); /* asked again: behind the others */
-	assert_next(c, "prompt of d");
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	assert_next(c, "prompt of a");
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	core_assert_idle(c);
-}
-
-static void test_concurrent(void **state)
-{
-	struct core *c = *state;
-
-	c->settings->limits.concurrent = 2;
-	core_restart(c);
-	core_submit(c, "a");
-	core_submit(c, "b");
-	core_submit(c, "c");
-	core_wait_calls(c, FAKE_CREATE, 2);
-	core_settle(c);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 2);
-	fake_accept(&c->api, "p1"); /* still the service's work */
-	core_settle(c);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 2);
-	core_wait_calls(c, FAKE_POLL, 1);
-	fake_done(&c->api, "https://cdn.test/x.png"); /* a download is ours */
-	core_wait_sent(c, FAKE_CREATE, 3);
-}
-
-static void test_creates_per_window(void **state)
-{
-	struct core *c = *state;
-	struct job *late;
-
-	c->settings->limits.creates_per_minute = 2;
-	c->settings->limits.window_s = 3600;
-	core_restart(c);
-	core_submit(c, "a");
-	core_submit(c, "b");
-	late = core_submit(c, "c");
-	core_wait_calls(c, FAKE_CREATE, 2);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	core_settle(c);
-	core_assert_state(late, JOB_QUEUED);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 2);
-	assert_true(uv_is_active((uv_handle_t *)&c->engine->tick));
-	core_restart(c); /* the hour's creates are remembered */
-	core_settle(c);
-	core_find(c, "c", JOB_QUEUED);
-	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
 }
 
 static void test_limit_of_the_queue(void **state)
@@ -273,7 +173,7 @@ static void test_two_drafts_of_one_id(void **state)
 	struct core *c = *state;
 	struct job *first = core_register(c, "fox"), *second;
 
-	first->filed = true; /* else nobody could ask for it any more */
+	first->file = c->requests; /* else nobody could ask for it any more */
 	second = core_register(c, "fox");
 	assert_ptr_equal(engine_find(c->engine, "fox"), second);
 	assert_int_equal(engine_submit(c->engine, second), 0);
@@ -301,122 +201,181 @@ static void test_rename(void **state)
 	assert_null(engine_find(c->engine, "fox"));
 }
 
-/* --- numbers --- */
-
-static double number_at(json_t *o, const char *key, const char *below)
-{
-	json_t *value = json_object_get(o, key);
-
-	if (below)
-		value = json_object_get(value, below);
-	assert_true(json_is_number(value));
-	return json_number_value(value);
-}
-
-static void test_stats(void **state)
+static void test_cancel_in_each_state(void **state)
 {
 	struct core *c = *state;
-	struct api_answer busy = fake_verdict(API_BUSY);
-	json_t *o = engine_stats(c->engine);
+	struct job *job = core_register(c, "draft");
 
-	assert_int_equal(number_at(o, "queue", NULL), 0);
-	assert_int_equal(json_object_size(json_object_get(o, "latency_ms")), 0);
-	json_decref(o);
-	core_ready(c, "a", "p1");
-	core_processing(c, "b", "p2");
-	core_submit(c, "d");
-	core_wait_calls(c, FAKE_CREATE, 1);
-	busy.retry_after_ms = 3600000;
-	fake_answer(&c->api, FAKE_CREATE, &busy);
-	o = engine_stats(c->engine);
-	assert_int_equal(number_at(o, "queue", NULL), 1);
-	assert_int_equal(number_at(o, "states", "ready"), 1);
-	assert_int_equal(number_at(o, "states", "processing"), 1);
-	assert_int_equal(number_at(o, "states", "creating"), 0);
-	assert_int_equal(number_at(o, "calls", "creates"), 3);
-	assert_int_equal(number_at(o, "calls", "downloads"), 1);
-	assert_int_equal(number_at(o, "calls", "busy"), 1);
-	assert_int_equal(number_at(o, "rate", "running"), 1);
-	assert_int_equal(number_at(o, "rate", "running_limit"), 5);
-	assert_true(number_at(o, "rate", "busy_ms") > 3500000);
-	assert_int_equal(number_at(o, "rate", "creates_left"), 997);
-	assert_true(number_at(o, "latency_ms", "p50") >= 0);
-	assert_true(number_at(o, "cost_usd", NULL) == 0.01);
-	json_decref(o);
-}
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	core_assert_error(job, ERROR_CANCELLED);
+	assert_int_equal(engine_cancel(c->engine, job), -EINVAL);
 
-/* --- the end --- */
-
-static unsigned drains;
-
-static void on_drained(void *data)
-{
-	assert_ptr_equal(data, &drains);
-	drains++;
-}
-
-static void test_drain(void **state)
-{
-	struct core *c = *state;
-	struct job *job = core_submit(c, "fox"), *late;
-
-	core_wait_calls(c, FAKE_CREATE, 1);
-	drains = 0;
-	engine_drain(c->engine, on_drained, &drains);
-	late = core_submit(c, "late");
-	core_settle(c);
-	assert_int_equal(drains, 0);
-	core_assert_state(late, JOB_QUEUED);
-	fake_accept(&c->api, "p1");
-	core_assert_state(job, JOB_PROCESSING);
-	assert_int_equal(drains, 0); /* never from inside */
-	core_settle(c);
-	assert_int_equal(drains, 1);
-	assert_int_equal(c->api.sent[FAKE_POLL], 0);
-	core_restart(c);
-	assert_string_equal(core_find(c, "fox", JOB_PROCESSING)->prediction_id, "p1");
-	core_wait_calls(c, FAKE_CREATE, 1);
-	assert_non_null(strstr(fake_text(&c->api, FAKE_CREATE), "prompt of late"));
-}
-
-static void test_drain_has_an_end(void **state)
-{
-	struct core *c = *state;
-
-	c->settings->api.grace_s = 0;
-	core_submit(c, "fox");
-	core_wait_calls(c, FAKE_CREATE, 1);
-	drains = 0;
-	engine_drain(c->engine, on_drained, &drains);
-	core_settle(c);
-	assert_int_equal(drains, 1);
-	core_restart(c);
-	core_assert_error(core_find(c, "fox", JOB_HELD), ERROR_UNCERTAIN);
+	assert_int_equal(engine_pause(c->engine, true), 0);
+	job = core_submit(c, "queued");
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	assert_int_equal(engine_pause(c->engine, false), 0);
 	core_assert_idle(c);
+
+	job = core_processing(c, "processing", "p1");
+	core_wait_calls(c, FAKE_POLL, 1);
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	assert_int_equal(c->api.stopped[FAKE_POLL], 1);
+	core_wait_calls(c, FAKE_CANCEL, 1);
+	assert_string_equal(fake_text(&c->api, FAKE_CANCEL), "p1");
+	fake_say(&c->api, FAKE_CANCEL, SERVICE_DONE);
+	core_assert_state(job, JOB_CANCELLED);
+
+	job = core_downloading(c, "downloading", "p2");
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	assert_int_equal(c->api.stopped[FAKE_DOWNLOAD], 1);
+
+	job = core_ready(c, "ready", "p3");
+	assert_int_equal(engine_cancel(c->engine, job), -EINVAL);
+	core_assert_state(job, JOB_READY);
+	core_assert_idle(c);
+	assert_int_equal(c->api.sent[FAKE_CANCEL], 1); /* what is finished cannot be cancelled */
 }
 
-static void test_drain_of_what_has_not_left(void **state)
+static void test_cancel_before_it_left(void **state)
 {
 	struct core *c = *state;
+	struct job *job = core_submit(c, "fox");
 
-	core_submit(c, "fox");
-	drains = 0;
-	engine_drain(c->engine, on_drained, &drains);
-	core_settle(c);
-	assert_int_equal(drains, 1);
+	core_wait_state(c, job, JOB_CREATING);
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_idle(c);
+	core_assert_state(job, JOB_CANCELLED);
 	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
-	core_find(c, "fox", JOB_QUEUED);
+	assert_int_equal(job->attempts, 0);
+	assert_int_equal(engine_retry(c->engine, job), 0);
+	core_wait_calls(c, FAKE_CREATE, 1);
 }
 
-static void test_end_before_a_create_has_left(void **state)
+static void test_cancel_while_it_is_created(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_submit(c, "fox");
+
+	core_wait_calls(c, FAKE_CREATE, 1);
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	assert_int_equal(c->api.stopped[FAKE_CREATE], 0);        /* its answer is needed */
+	assert_int_equal(engine_retry(c->engine, job), -EINVAL); /* not beside it */
+	fake_accept(&c->api, "p1");
+	core_assert_state(job, JOB_CANCELLED);
+	core_wait_calls(c, FAKE_CANCEL, 1);
+	assert_string_equal(fake_text(&c->api, FAKE_CANCEL), "p1");
+	assert_ptr_equal(engine_find_prediction(c->engine, "p1"), job);
+	fake_say(&c->api, FAKE_CANCEL, SERVICE_DONE);
+	core_assert_idle(c);
+
+	assert_int_equal(engine_retry(c->engine, job), 0); /* that one is over: a new create */
+	core_wait_calls(c, FAKE_CREATE, 1);
+	fake_accept(&c->api, "p2");
+	core_assert_state(job, JOB_PROCESSING);
+	assert_string_equal(job->prediction_id, "p2");
+}
+
+static void test_cancelled_create_that_fails(void **state)
+{
+	static const enum service_verdict verdicts[] = { SERVICE_REFUSED,   SERVICE_BUSY,
+							 SERVICE_TROUBLE,   SERVICE_OFFLINE,
+							 SERVICE_UNCERTAIN, SERVICE_AUTH };
+	struct core *c = *state;
+
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
+		struct job *job = core_submit(c, "fox");
+
+		core_wait_calls(c, FAKE_CREATE, 1);
+		assert_int_equal(engine_cancel(c->engine, job), 0);
+		fake_say(&c->api, FAKE_CREATE, verdicts[i]);
+		core_assert_state(job, JOB_CANCELLED);
+		core_assert_idle(c);
+	}
+	assert_int_equal(c->api.sent[FAKE_CANCEL], 0);
+}
+
+static void test_cancel_all(void **state)
+{
+	struct core *c = *state;
+	struct job *ready = core_ready(c, "ready", "p1"), *running = core_processing(c, "a", "p2"),
+		   *sent = core_submit(c, "b"), *draft = core_register(c, "d");
+
+	engine_cancel_all(c->engine);
+	core_assert_state(ready, JOB_READY);
+	core_assert_state(running, JOB_CANCELLED);
+	core_assert_state(sent, JOB_CANCELLED);
+	core_assert_state(draft, JOB_CANCELLED);
+	core_wait_calls(c, FAKE_CANCEL, 1);
+	fake_say(&c->api, FAKE_CANCEL, SERVICE_DONE);
+	core_assert_idle(c);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 2);
+}
+
+static void test_retry_of_what_cannot(void **state)
 {
 	struct core *c = *state;
 
-	core_submit(c, "fox"); /* the ledger has yet to commit it */
+	assert_int_equal(engine_retry(c->engine, core_ready(c, "a", "p1")), -EINVAL);
+	assert_int_equal(engine_retry(c->engine, core_register(c, "b")), -EINVAL);
+	assert_int_equal(engine_retry(c->engine, core_processing(c, "d", "p2")), -EINVAL);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 2);
+}
+
+static void test_pause(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_processing(c, "a", "p1");
+
+	assert_int_equal(engine_pause(c->engine, true), 0);
+	core_submit(c, "b");
+	core_settle(c);
+	core_find(c, "b", JOB_QUEUED);
+	core_wait_calls(c, FAKE_POLL, 1); /* what is paid for goes on */
+	fake_done(&c->api, "https://cdn.test/x.png");
+	core_wait_calls(c, FAKE_DOWNLOAD, 1);
+	fake_deliver(&c->api, c->png.data, c->png.size);
+	core_assert_state(job, JOB_READY);
+	core_assert_idle(c);
+
 	core_restart(c);
-	core_wait_calls(c, FAKE_CREATE, 1); /* it never left: no doubt about it */
-	assert_int_equal(c->api.sent[FAKE_CREATE], 1);
-	assert_int_equal(engine_find(c->engine, "fox")->attempts, 1);
+	core_assert_idle(c);
+	core_find(c, "b", JOB_QUEUED);
+	assert_int_equal(engine_pause(c->engine, false), 0);
+	core_wait_calls(c, FAKE_CREATE, 1);
+	fake_accept(&c->api, "p2");
+	core_restart(c);
+	assert_false(core_stats(c).gate.paused);
+}
+
+static void test_dismiss(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_ready(c, "a", "p1");
+
+	engine_filed(c->engine, job, c->requests); /* its request is still there */
+	assert_int_equal(engine_dismiss(c->engine, job), 0);
+	core_assert_state(job, JOB_READY);
+	assert_int_equal(core_name(c->images, "a.png"), 0);
+	assert_int_equal(core_name(c->status, "a.json"), 2);
+	core_settle(c);
+	assert_true(library_in_trash(job->picture_path));
+
+	job = core_processing(c, "b", "p2");
+	assert_int_equal(engine_dismiss(c->engine, job), 0);
+	core_assert_state(job, JOB_CANCELLED);
+	assert_int_equal(core_name(c->images, "b.png"), 0);
+	core_wait_calls(c, FAKE_CANCEL, 1);
+	assert_string_equal(fake_text(&c->api, FAKE_CANCEL), "p2");
+	core_restart(c);
+	assert_int_equal(core_name(c->images, "a.png"), 0);
+	assert_int_equal(core_name(c->images, "b.png"), 0);
+	assert_int_equal(engine_retry(c->engine, core_find(c, "b", JOB_CANCELLED)), 0);
+	assert_int_equal(core_name(c->images, "b.png"), 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, core_make, core_drop)
@@ -424,25 +383,24 @@ static void test_end_before_a_create_has_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_cancel_in_each_state),
+		TEST(test_cancel_before_it_left),
+		TEST(test_cancel_while_it_is_created),
+		TEST(test_cancelled_create_that_fails),
+		TEST(test_cancel_all),
+		TEST(test_retry_of_what_cannot),
+		TEST(test_pause),
+		TEST(test_dismiss),
 		TEST(test_draft_is_nobodys),
 		TEST(test_shown_draft_takes_no_name_away),
 		TEST(test_registered_draft_waits),
 		TEST(test_refused),
 		TEST(test_whole_life),
-		TEST(test_nothing_before_start),
-		TEST(test_order_of_the_queue),
-		TEST(test_concurrent),
-		TEST(test_creates_per_window),
 		TEST(test_limit_of_the_queue),
 		TEST(test_full_library),
 		TEST(test_the_one_submitted_last_has_the_id),
 		TEST(test_two_drafts_of_one_id),
 		TEST(test_rename),
-		TEST(test_stats),
-		TEST(test_drain),
-		TEST(test_drain_has_an_end),
-		TEST(test_drain_of_what_has_not_left),
-		TEST(test_end_before_a_create_has_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

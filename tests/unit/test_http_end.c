@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "../../src/parts/http_internal.h"
 #include "http_world.h"
 #include "oom.h"
+#include "pimagefs/http.h"
 
 #define HELLO \
 	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/parts/http_internal.h"
+#include "http/http_internal.h"
 #include "http_world.h"
 #include "oom.h"
 

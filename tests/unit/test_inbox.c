@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/engine_internal.h"
 #include "core_world.h"
+#include "parses.h"
 #include "pimagefs/reqfile.h"
 
 static struct reqfile *file_of(struct node *node)
@@ -172,7 +172,7 @@ static void test_draft_names_are_never_submitted(void **state)
 		assert_text(core_file(c, names[i]), "{ no json \xff");
 	}
 	core_assert_idle(c);
-	assert_int_equal(c->engine->last_number, 0);
+	assert_int_equal(core_stored(c, -1), 0);
 	assert_true(tree_is_empty(c->status));
 }
 
@@ -188,8 +188,9 @@ static void test_seed(void **state)
 	job = engine_find(c->engine, "a");
 	seed = job->seed;
 	core_wait_calls(c, FAKE_CREATE, 2);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
-	fake_say(&c->api, FAKE_CREATE, API_TROUBLE); /* the same request again has the same seed */
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
+	fake_say(&c->api, FAKE_CREATE,
+		 SERVICE_TROUBLE); /* the same request again has the same seed */
 	core_wait_calls(c, FAKE_CREATE, 1);
 	assert_int_equal(job->seed, seed);
 }
@@ -297,7 +298,7 @@ static void test_changed_and_changed_back(void **state)
 
 	assert_int_equal(core_echo(c, "a fox", "fox"), 0);
 	assert_creates(c, 1);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
 	node = open_file(c, "fox");
 	assert_int_equal(inbox_write(c->inbox, node, "b", 1, 0), 0);
 	assert_int_equal(inbox_flush(c->inbox, node), 0); /* registered */
@@ -420,14 +421,54 @@ static void test_after_a_refusal_in_the_same_handle(void **state)
 	assert_creates(c, 1);
 }
 
+/* From the first write to the create, whatever the kernel flushes in between. */
+static void test_json_is_parsed_once(void **state)
+{
+	static const char text[] = "{\"prompt\": \"a fox\", \"lora_scale\": 0.8}\n";
+	struct core *c = *state;
+	struct node *node = create_open(c, "fox.json");
+
+	parses_taken();
+	assert_int_equal(core_write(c, node, text), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	release(c, node);
+	assert_creates(c, 1);
+	assert_int_equal(parses_taken(), 1);
+	assert_non_null(strstr(fake_text(&c->api, FAKE_CREATE),
+			       "{\"prompt\":\"a fox\",\"lora_scale\":0.8,\"seed\":"));
+}
+
+/* What was understood goes with the text and with the name. */
+static void test_what_changed_is_read_again(void **state)
+{
+	struct core *c = *state;
+	struct node *node = create_open(c, "fox");
+
+	assert_int_equal(core_write(c, node, "{red: \"a fox\"}"), 0);
+	assert_int_equal(core_rename(c, "fox", "fox.txt"), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	assert_string_equal(core_find(c, "fox", JOB_DRAFT)->prompt, "{red: \"a fox\"}");
+	assert_int_equal(inbox_truncate(c->inbox, node, 0), 0);
+	assert_int_equal(core_write(c, node, "{\"prompt\": \"a fox\"}"), 0);
+	assert_int_equal(core_rename(c, "fox.txt", "fox.json"), 0);
+	assert_int_equal(inbox_write(c->inbox, node, "cat", 3, 14), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	assert_string_equal(core_find(c, "fox", JOB_DRAFT)->prompt, "a cat");
+	assert_int_equal(inbox_truncate(c->inbox, node, 5), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), -EINVAL);
+	release(c, node);
+	assert_creates(c, 0);
+}
+
 static void test_refused_again_and_again(void **state)
 {
 	struct core *c = *state;
 
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(core_echo(c, "\xff", "fox"), -EILSEQ);
-	assert_int_equal(c->engine->count[JOB_INVALID], 1); /* one file, one job */
-	assert_int_equal(map_count(c->engine->numbers), 1);
+	assert_int_equal(core_stored(c, JOB_INVALID), 1); /* one file, one job */
+	assert_int_equal(core_stored(c, -1), 1);
 }
 
 static void test_too_large(void **state)
@@ -443,6 +484,33 @@ static void test_too_large(void **state)
 	assert_int_equal(inbox_write(c->inbox, node, "x", 1, -1), -EFBIG);
 	assert_text(node, "12345678");
 	release(c, node);
+}
+
+static void test_all_together(void **state)
+{
+	struct core *c = *state;
+	struct node *node = create_open(c, "fox"), *draft = create_open(c, ".draft");
+
+	c->settings->limits.all_request_bytes = 8;
+	assert_int_equal(core_write(c, draft, "1234"), 0);
+	assert_int_equal(core_write(c, node, "5678"), 0);
+	assert_int_equal(core_write(c, node, "9"), -ENOSPC);
+	assert_text(node, "5678");
+	assert_int_equal(inbox_write(c->inbox, node, "8765", 4, 0), 0); /* it grows by nothing */
+	assert_int_equal(inbox_flush(c->inbox, node), -ENOSPC);
+	assert_non_null(strstr(engine_find(c->engine, "fox")->error->message, "all_request_bytes"));
+	release(c, node);
+	core_assert_idle(c); /* it is not the whole */
+	assert_int_equal(inbox_truncate(c->inbox, draft, 5), -ENOSPC);
+	assert_int_equal(inbox_truncate(c->inbox, draft, 1), 0);
+	release(c, draft);
+	assert_int_equal(core_echo(c, "1234567", "fox"), 0);
+	assert_int_equal(core_echo(c, "12345678", "fox"), -ENOSPC);
+	assert_int_equal(inbox_unlink(c->inbox, c->requests, ".draft"), 0);
+	assert_int_equal(core_echo(c, "12345678", "fox"), 0);
+	core_restart(c);
+	assert_int_equal(tree_held(c->tree), 8);
+	assert_int_equal(core_echo(c, "x", "cat"), -ENOSPC);
 }
 
 static void test_holes(void **state)
@@ -525,8 +593,11 @@ int main(void)
 		TEST(test_json_that_never_closes),
 		TEST(test_refused_write_changes_nothing),
 		TEST(test_after_a_refusal_in_the_same_handle),
+		TEST(test_json_is_parsed_once),
+		TEST(test_what_changed_is_read_again),
 		TEST(test_refused_again_and_again),
 		TEST(test_too_large),
+		TEST(test_all_together),
 		TEST(test_holes),
 		TEST(test_full_queue),
 		TEST(test_unlinked_while_open),

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "core/engine_internal.h"
 #include "core_world.h"
 #include "pimagefs/reqfile.h"
 
@@ -126,8 +125,9 @@ static void test_unlink_cancels(void **state)
 	core_wait_calls(c, FAKE_POLL, 1);
 	assert_int_equal(unlink_file(c, "fox"), 0);
 	core_find(c, "fox", JOB_CANCELLED);
+	core_wait_calls(c, FAKE_CANCEL, 1);
 	assert_string_equal(fake_text(&c->api, FAKE_CANCEL), "p1");
-	fake_say(&c->api, FAKE_CANCEL, API_DONE);
+	fake_say(&c->api, FAKE_CANCEL, SERVICE_DONE);
 	core_restart(c);
 	assert_int_equal(core_name(c->requests, "fox"), 0);
 	core_assert_idle(c);
@@ -158,9 +158,9 @@ static void test_unlink_of_drafts(void **state)
 	assert_int_equal(unlink_file(c, "bad"), 0);
 	assert_null(engine_find(c->engine, "bad"));
 	assert_int_equal(core_name(c->images, "bad.error.txt"), 0);
-	assert_int_equal(map_count(c->engine->numbers), 0);
+	assert_int_equal(core_stored(c, -1), 0);
 	core_restart(c);
-	assert_int_equal(map_count(c->engine->numbers), 0);
+	assert_int_equal(core_stored(c, -1), 0);
 	assert_true(tree_is_empty(c->requests));
 }
 
@@ -345,17 +345,17 @@ static void test_draft_that_is_no_request(void **state)
 {
 	struct core *c = *state;
 
-	assert_int_equal(core_echo(c, "{\"prompt\": 1}", "new.part"), 0);
+	assert_int_equal(core_echo(c, "{red, blue}", "new.part"), 0);
 	assert_int_equal(core_rename(c, "new.part", "fox.json"), -EINVAL);
-	assert_string_equal(text_of(c, "new.part"), "{\"prompt\": 1}"); /* it keeps its name */
+	assert_string_equal(text_of(c, "new.part"), "{red, blue}"); /* it keeps its name */
 	assert_int_equal(core_name(c->requests, "fox.json"), 0);
 	core_assert_error(core_find(c, "fox", JOB_INVALID), ERROR_INVALID);
 	assert_int_equal(core_echo(c, "caf\xe9", ".x"), 0);
 	assert_int_equal(core_rename(c, ".x", "cafe"), -EILSEQ);
 	core_assert_idle(c);
 	assert_int_equal(core_rename(c, "new.part", "fox.txt"),
-			 0); /* as a plain prompt it is one */
-	assert_creates(c, 1);
+			 0); /* as a plain prompt it is one of two */
+	assert_creates(c, 2);
 }
 
 static void test_refused_renames_stay_few(void **state)
@@ -366,7 +366,7 @@ static void test_refused_renames_stay_few(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(core_rename(c, "new.part", "fox.json"), -EINVAL);
 	core_restart(c);
-	assert_int_equal(c->engine->count[JOB_INVALID], 1);
+	assert_int_equal(core_stored(c, JOB_INVALID), 1);
 }
 
 static void test_draft_over_a_full_queue(void **state)
@@ -453,7 +453,7 @@ static void test_renamed_to_a_draft_name_while_it_is_written(void **state)
 	assert_int_equal(core_rename(c, "fox.part", "bear"), 0);
 	assert_creates(c, 1);
 	core_find(c, "bear", JOB_CREATING);
-	assert_int_equal(map_count(c->engine->numbers), 1);
+	assert_int_equal(core_stored(c, -1), 1);
 }
 
 /* --- a restart --- */

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "core/engine_internal.h"
 #include "core_world.h"
 #include "oom.h"
 #include "pimagefs/reqfile.h"
@@ -28,12 +27,16 @@ static int flush(struct core *c, struct node *node)
 {
 	int durable = -EINPROGRESS, r = inbox_flush(c->inbox, node);
 
-	if (r == 0)
-		r = ledger_after(c->ledger, on_durable, &durable);
 	if (r < 0)
 		return r;
-	ledger_sync(c->ledger);
-	return durable;
+	r = ledger_after(c->ledger, on_durable, &durable);
+	if (r == 0) {
+		ledger_sync(c->ledger);
+		r = durable;
+	}
+	if (r < 0)
+		inbox_flush_failed(c->inbox, node, r);
+	return r;
 }
 
 /* echo TEXT > NAME: the first errno that the writer sees. */
@@ -92,7 +95,7 @@ static void count_sent(struct core *c, unsigned sent[MOST])
 
 		assert_in_range(n, 0, MOST - 1);
 		sent[n]++;
-		fake_say(&c->api, FAKE_CREATE, API_REFUSED);
+		fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
 	}
 }
 
@@ -100,11 +103,8 @@ static void count_sent(struct core *c, unsigned sent[MOST])
 static void send_all(struct core *c, unsigned sent[MOST])
 {
 	core_settle(c); /* the disk is well again */
-	while (c->engine->count[JOB_QUEUED] + c->engine->count[JOB_CREATING]) {
-		list_each (p, &c->engine->queue)
-			list_entry(p, struct job, link_in)->due_ms = 0;
-		engine_turn(c->engine);
-		core_settle(c);
+	while (core_count(c, JOB_QUEUED) + core_count(c, JOB_CREATING)) {
+		core_pass(c, 1000);
 		count_sent(c, sent);
 	}
 }
@@ -126,7 +126,7 @@ static void each_allocation(struct core *c, oom_fn arm, const char *name)
 		if (r == 0)
 			assert_int_equal(stored(c, text), 1);
 		send_all(c, sent);
-		assert_true(sent[n] == 1 || (r < 0 && sent[n] == 0));
+		assert_int_equal(sent[n], r == 0); /* what answered an error is not done */
 		if (tree_entry(c->requests, name) && n % 3 == 0)
 			assert_int_equal(inbox_unlink(c->inbox, c->requests, name), 0);
 	}
@@ -146,6 +146,78 @@ static void test_all_later_ones_fail(void **state)
 	each_allocation(*state, oom_fail_after, "fox.txt");
 }
 
+/* How often each of the three of "fox N" was sent. */
+static void count_parts(struct core *c, unsigned sent[MOST])
+{
+	core_settle(c);
+	while (core_count(c, JOB_QUEUED) + core_count(c, JOB_CREATING)) {
+		core_pass(c, 1000);
+		while (fake_in_flight(&c->api, FAKE_CREATE)) {
+			const char *prompt = strstr(fake_text(&c->api, FAKE_CREATE), "fox ");
+			long n = prompt ? strtol(prompt + 4, NULL, 10) : MOST;
+
+			assert_in_range(n, 0, MOST - 1);
+			sent[n]++;
+			fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
+		}
+	}
+}
+
+/* Several of one text: all of them or none, and none twice; alone in between. */
+static void all_or_none(struct core *c, const char *name, const char *between)
+{
+	unsigned sent[MOST] = { 0 }, failed = 1;
+
+	for (unsigned n = 0; failed; n++) {
+		char text[64];
+		int r;
+
+		assert_true(n < MOST);
+		snprintf(text, sizeof(text), "%sa fox %u%sthe fox %u%sone fox %u%s",
+			 *between == ',' ? "{" : "", n, between, n, between, n,
+			 *between == ',' ? "}" : "");
+		oom_fail_once(n);
+		r = write_request(c, name, text);
+		failed = oom_off();
+		assert_true(r == 0 || (failed && r == -ENOMEM));
+		count_parts(c, sent);
+		assert_int_equal(sent[n], r == 0 ? 3 : 0);
+		if (n % 4 == 3)
+			assert_int_equal(write_request(c, name, ""), 0);
+		if (tree_entry(c->requests, name) && n % 3 == 0)
+			assert_int_equal(inbox_unlink(c->inbox, c->requests, name), 0);
+	}
+	core_assert_idle(c);
+}
+
+static void test_several_are_all_or_none(void **state)
+{
+	all_or_none(*state, "fox", ", ");
+}
+
+static void test_lines_are_all_or_none(void **state)
+{
+	all_or_none(*state, "foxes.prompts", "\n");
+}
+
+static void test_one_after_several(void **state)
+{
+	struct core *c = *state;
+	unsigned sent[MOST] = { 0 }, failed = 1;
+
+	for (unsigned n = 0; failed; n++) {
+		int r;
+
+		assert_int_equal(write_request(c, "fox", "{a, the} fox 1"), 0);
+		oom_fail_once(n);
+		r = write_request(c, "fox", "fox 2");
+		failed = oom_off();
+		assert_true(r == 0 || (failed && r == -ENOMEM));
+		count_parts(c, sent);
+	}
+	assert_ptr_equal(batch_first(c->engine, "fox"), NULL);
+}
+
 static void test_what_was_answered_survives(void **state)
 {
 	struct core *c = *state;
@@ -162,7 +234,36 @@ static void test_what_was_answered_survives(void **state)
 	}
 	core_crash(c);
 	assert_true(accepted >= 1);
-	assert_true(c->engine->count[JOB_QUEUED] + c->engine->count[JOB_HELD] >= accepted);
+	assert_true(core_stored(c, JOB_QUEUED) + core_stored(c, JOB_HELD) >= accepted);
+}
+
+/* One part arrives, the next one does not: as a write, and as ftruncate. */
+static void test_a_part_is_not_sent(void **state)
+{
+	struct core *c = *state;
+	static char more[100000];
+
+	memset(more, 'x', sizeof(more));
+	for (int truncates = 0; truncates < 2; truncates++) {
+		struct node *node;
+		int r;
+
+		assert_int_equal(
+			inbox_create(c->inbox, c->requests, truncates ? "b" : "a", 0644, &node), 0);
+		inbox_open_writer(c->inbox, node);
+		assert_int_equal(inbox_write(c->inbox, node, "a fox", 5, 0), 0);
+		oom_fail_after(0);
+		r = truncates ? inbox_truncate(c->inbox, node, 60000)
+			      : inbox_write(c->inbox, node, more, 60000, 5);
+		oom_off();
+		assert_int_equal(r, -ENOMEM);
+		assert_int_equal(flush(c, node), -ENOMEM);
+		inbox_release_writer(c->inbox, node);
+		core_settle(c);
+		assert_int_equal(c->api.sent[FAKE_CREATE], 0);
+	}
+	assert_int_equal(core_echo(c, "a fox", "a"), 0); /* whole, it is */
+	core_wait_calls(c, FAKE_CREATE, 1);
 }
 
 /* --- names --- */
@@ -199,7 +300,7 @@ static void test_rename(void **state)
 
 	assert_int_equal(core_echo(c, "a fox", "fox"), 0);
 	core_settle(c);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
 	for (unsigned n = 0; failed; n++) {
 		struct node *node;
 
@@ -223,6 +324,29 @@ static void test_rename(void **state)
 	core_assert_idle(c);
 }
 
+static void test_rename_over_another(void **state)
+{
+	struct core *c = *state;
+	int r = -ENOMEM;
+
+	assert_int_equal(core_echo(c, "an old fox", "fox"), 0);
+	assert_int_equal(core_echo(c, "a new fox", ".fox.tmp"), 0);
+	core_settle(c);
+	for (unsigned n = 0; r < 0; n++) {
+		assert_int_equal(files_below(c, c->requests), 2);
+		oom_fail_once(n);
+		r = core_rename(c, ".fox.tmp", "fox");
+		oom_off();
+		assert_true(r == 0 || r == -ENOMEM);
+		core_settle(c);
+		if (r < 0)
+			assert_int_equal(core_stored(c, -1), 1);
+	}
+	assert_int_equal(files_below(c, c->requests), 1);
+	core_restart(c);
+	assert_int_equal(files_below(c, c->requests), 1);
+}
+
 static void test_unlink(void **state)
 {
 	struct core *c = *state;
@@ -240,7 +364,7 @@ static void test_unlink(void **state)
 		assert_int_equal(core_name(c->requests, "fox"), r == 0 ? 0 : 2);
 	}
 	core_find(c, "fox", JOB_CANCELLED);
-	fake_say(&c->api, FAKE_CREATE, API_REFUSED);
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
 	core_assert_idle(c);
 }
 
@@ -265,22 +389,20 @@ static void test_accepted(void **state)
 		assert_true(job->state == JOB_PROCESSING || job->state == JOB_HELD);
 		engine_cancel(c->engine, job);
 		while (fake_in_flight(&c->api, FAKE_CANCEL))
-			fake_say(&c->api, FAKE_CANCEL, API_DONE);
+			fake_say(&c->api, FAKE_CANCEL, SERVICE_DONE);
 	}
 }
 
 static void finish(struct core *c, struct job *job, unsigned n)
 {
 	while (job_pending(job)) {
-		job->due_ms = 0;
 		oom_fail_once(n);
-		engine_turn(c->engine);
+		core_pass(c, 500);
 		if (fake_in_flight(&c->api, FAKE_POLL))
 			fake_done(&c->api, "https://cdn.test/x.png");
 		oom_off();
-		job->due_ms = 0;
 		oom_fail_once(n);
-		engine_turn(c->engine);
+		core_pass(c, 500);
 		if (fake_in_flight(&c->api, FAKE_DOWNLOAD))
 			fake_deliver(&c->api, c->png.data, c->png.size);
 		n = oom_off() ? n + 1 : n;
@@ -352,8 +474,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_allocation_fails),
 		TEST(test_all_later_ones_fail),
+		TEST(test_several_are_all_or_none),
+		TEST(test_lines_are_all_or_none),
+		TEST(test_one_after_several),
 		TEST(test_what_was_answered_survives),
+		TEST(test_a_part_is_not_sent),
 		TEST(test_rename),
+		TEST(test_rename_over_another),
 		TEST(test_unlink),
 		TEST(test_accepted),
 		TEST(test_poll_and_download),

@@ -4,19 +4,26 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "core_world.h"
+#include "failing_writes.h"
 #include "oom.h"
 #include "pimagefs/ledger.h"
 #include "pimagefs/log.h"
+#include "pimagefs/real_world.h"
+#include "pimagefs/reqfile.h"
+#include "pimagefs/tree.h"
 #include "store_place.h"
 
-struct world {
+struct fixture {
 	struct place *p;
 	uv_loop_t loop;
+	struct world world;
 	struct ledger *l;
 	struct tree *tree;
 	struct node *requests;
@@ -27,13 +34,14 @@ struct world {
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct fixture *w = calloc(1, sizeof(*w));
 
 	if (!w || place_make((void **)&w->p))
 		return -1;
 	uv_loop_init(&w->loop);
-	assert_int_equal(ledger_new(&w->l, &w->loop, w->p->s), 0);
-	w->tree = tree_new(NULL, NULL);
+	real_world_init(&w->world, &w->loop);
+	assert_int_equal(ledger_new(&w->l, &w->world, w->p->s), 0);
+	w->tree = tree_new(sim_world_any(), NULL, NULL);
 	assert_int_equal(tree_make(w->tree, NODE_FOLDER, AREA_REQUESTS, 0755, &w->requests), 0);
 	assert_int_equal(tree_link(tree_root(w->tree), "requests", w->requests, true, NULL), 0);
 	w->job = new_job(7, "fox");
@@ -42,7 +50,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static void close_ledger(struct world *w)
+static void close_ledger(struct fixture *w)
 {
 	ledger_free(w->l);
 	w->l = NULL;
@@ -51,7 +59,7 @@ static void close_ledger(struct world *w)
 
 static int teardown(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	if (w->l)
 		close_ledger(w);
@@ -63,7 +71,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct reqfile *add_file(struct world *w, uint64_t number, const char *name,
+static struct reqfile *add_file(struct fixture *w, uint64_t number, const char *name,
 				const char *text)
 {
 	struct node *node;
@@ -80,13 +88,13 @@ static struct reqfile *add_file(struct world *w, uint64_t number, const char *na
 
 static void on_commit(int r, void *data)
 {
-	struct world *w = data;
+	struct fixture *w = data;
 
 	w->answers++;
 	w->answer = r;
 }
 
-static void wait_commit(struct world *w)
+static void wait_commit(struct fixture *w)
 {
 	w->answers = 0;
 	w->answer = 1;
@@ -99,7 +107,7 @@ static int list_file(const struct store_file *file, void *data)
 			  file->text, (int)file->job);
 }
 
-static void assert_files(struct world *w, const char *expected)
+static void assert_files(struct fixture *w, const char *expected)
 {
 	struct buf b = BUF_INIT;
 
@@ -110,7 +118,7 @@ static void assert_files(struct world *w, const char *expected)
 
 static void test_commit_before_the_loop_sleeps(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	ledger_job(w->l, w->job);
 	ledger_job(w->l, w->job); /* twice is once */
@@ -121,32 +129,32 @@ static void test_commit_before_the_loop_sleeps(void **state)
 	assert_int_equal(w->answers, 1);
 	assert_int_equal(w->answer, 0);
 	assert_int_equal(place_count_jobs(w->p), 1);
-	assert_false(list_linked(&w->job->dirty_in));
+	assert_false(list_linked(&w->job->item.in));
 	uv_run(&w->loop, UV_RUN_NOWAIT);
 	assert_int_equal(w->answers, 1);
 }
 
 static void test_files(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct reqfile *fox = add_file(w, 1, "fox", "a fox"), *bear = add_file(w, 2, "bear", "");
 	struct entry *entry;
 	struct node *deep;
 
 	fox->job = w->job;
-	ledger_file(w->l, fox);
-	ledger_file(w->l, bear);
+	ledger_dirty(w->l, &fox->item);
+	ledger_dirty(w->l, &bear->item);
 	ledger_sync(w->l);
 	assert_files(w, "fox 640 a fox 7\nbear 640  0\n");
 	assert_int_equal(tree_walk(w->requests, "a/b", true, 0755, &deep), 0);
 	entry = tree_entry(w->requests, "fox");
 	assert_int_equal(tree_rename(&entry, deep, "wolf"), 0);
-	ledger_file(w->l, fox);
-	assert_int_equal(ledger_forget_file(w->l, bear), 0);
+	ledger_dirty(w->l, &fox->item);
+	assert_int_equal(ledger_forget_file(w->l, &bear->item, bear->number), 0);
 	reqfile_free(bear);
 	ledger_sync(w->l);
 	assert_files(w, "a/b/wolf 640 a fox 7\n");
-	ledger_file(w->l, fox);
+	ledger_dirty(w->l, &fox->item);
 	reqfile_free(fox); /* gone before the commit */
 	ledger_sync(w->l);
 	assert_int_equal(ledger_health(w->l), 0);
@@ -154,7 +162,7 @@ static void test_files(void **state)
 
 static void test_forgotten_and_changed_again(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	ledger_job(w->l, w->job);
 	assert_int_equal(ledger_forget_job(w->l, w->job), 0);
@@ -168,12 +176,12 @@ static void test_forgotten_and_changed_again(void **state)
 
 static void test_folders_creates_facts(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct buf b = BUF_INIT;
 
 	w->requests->mtime_ns = 42;
-	assert_int_equal(ledger_folder(w->l, "a", w->requests), 0);
-	assert_int_equal(ledger_folder(w->l, "b", w->requests), 0);
+	assert_int_equal(ledger_folder(w->l, "a", w->requests->mode, w->requests->mtime_ns), 0);
+	assert_int_equal(ledger_folder(w->l, "b", w->requests->mode, w->requests->mtime_ns), 0);
 	assert_int_equal(ledger_forget_folder(w->l, "a"), 0);
 	assert_int_equal(ledger_create_sent(w->l, 1000, 0), 0);
 	assert_int_equal(ledger_create_sent(w->l, 5000, 2000), 0); /* the first is too old */
@@ -191,7 +199,7 @@ static void test_folders_creates_facts(void **state)
 
 static void on_chain(int r, void *data)
 {
-	struct world *w = data;
+	struct fixture *w = data;
 
 	assert_int_equal(r, 0);
 	if (++w->answers < 3) {
@@ -203,18 +211,18 @@ static void on_chain(int r, void *data)
 /* A create that may go out now changes its job: that is committed too before the loop sleeps. */
 static void test_changes_of_who_waited(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	assert_int_equal(ledger_after(w->l, on_chain, w), 0);
 	ledger_sync(w->l);
 	assert_int_equal(w->answers, 3);
-	assert_false(list_linked(&w->job->dirty_in));
+	assert_false(list_linked(&w->job->item.in));
 	assert_int_equal(place_count_jobs(w->p), 1);
 }
 
 static void on_chain_for_ever(int r, void *data)
 {
-	struct world *w = data;
+	struct fixture *w = data;
 
 	w->answers++;
 	if (r != -ECANCELED)
@@ -223,7 +231,7 @@ static void on_chain_for_ever(int r, void *data)
 
 static void test_rounds_have_an_end(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	unsigned before;
 
 	assert_int_equal(ledger_after(w->l, on_chain_for_ever, w), 0);
@@ -236,7 +244,7 @@ static void test_rounds_have_an_end(void **state)
 
 static void test_waiting_without_a_change(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	wait_commit(w);
 	uv_run(&w->loop, UV_RUN_NOWAIT);
@@ -246,7 +254,7 @@ static void test_waiting_without_a_change(void **state)
 
 static void test_close_commits(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	ledger_job(w->l, w->job);
 	wait_commit(w);
@@ -259,17 +267,17 @@ static void test_close_commits(void **state)
 
 static void test_failure(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct reqfile *file = add_file(w, 1, "fox", "a fox");
 
 	close_ledger(w);
 	place_close(w->p);
 	place_sql(w->p, "CREATE TRIGGER full BEFORE INSERT ON job "
 			"BEGIN SELECT RAISE(ABORT, 'no room'); END");
-	assert_int_equal(store_open(&w->p->s, place_folder(w->p), NULL), 0);
-	assert_int_equal(ledger_new(&w->l, &w->loop, w->p->s), 0);
+	assert_int_equal(store_open(&w->p->s, place_folder(w->p), NULL, NULL), 0);
+	assert_int_equal(ledger_new(&w->l, &w->world, w->p->s), 0);
 
-	ledger_file(w->l, file);
+	ledger_dirty(w->l, &file->item);
 	ledger_job(w->l, w->job);
 	wait_commit(w);
 	uv_run(&w->loop, UV_RUN_NOWAIT);
@@ -277,8 +285,8 @@ static void test_failure(void **state)
 	assert_true(w->answer < 0);
 	assert_int_equal(ledger_health(w->l), w->answer);
 	assert_files(w, ""); /* all or nothing */
-	assert_true(list_linked(&w->job->dirty_in));
-	assert_true(list_linked(&file->dirty_in));
+	assert_true(list_linked(&w->job->item.in));
+	assert_true(list_linked(&file->item.in));
 
 	/* Without the job the rest can be written: nothing that memory still holds is lost. */
 	assert_int_equal(ledger_forget_job(w->l, w->job), 0);
@@ -292,7 +300,7 @@ static void test_failure(void **state)
 
 static void test_out_of_memory(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct reqfile *file = add_file(w, 1, "fox", "a fox");
 	unsigned failed = 1;
 	struct node *deep;
@@ -303,8 +311,8 @@ static void test_out_of_memory(void **state)
 
 		oom_fail_once(n);
 		ledger_job(w->l, w->job);
-		ledger_file(w->l, file);
-		r = ledger_folder(w->l, "a", deep);
+		ledger_dirty(w->l, &file->item);
+		r = ledger_folder(w->l, "a", deep->mode, deep->mtime_ns);
 		if (r == 0)
 			r = ledger_fact(w->l, "paused", "yes");
 		if (r == 0)
@@ -325,10 +333,10 @@ static void test_out_of_memory(void **state)
 /* An empty file is no reason for a transaction of its own; but it does not wait for ever. */
 static void test_later(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct reqfile *file = add_file(w, 1, "fox", "");
 
-	ledger_file_later(w->l, file);
+	ledger_dirty_later(w->l, &file->item);
 	uv_run(&w->loop, UV_RUN_NOWAIT);
 	assert_int_equal(ledger_commits(w->l), 0);
 	while (ledger_commits(w->l) == 0)
@@ -339,10 +347,10 @@ static void test_later(void **state)
 
 static void test_later_goes_along(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct reqfile *file = add_file(w, 1, "fox", "");
 
-	ledger_file_later(w->l, file);
+	ledger_dirty_later(w->l, &file->item);
 	ledger_job(w->l, w->job);
 	uv_run(&w->loop, UV_RUN_NOWAIT);
 	assert_int_equal(ledger_commits(w->l), 1);
@@ -353,7 +361,7 @@ static void test_later_goes_along(void **state)
 /* After a commit that several waited for, the next gathers; a single one never waits. */
 static void test_gathers_in_a_crowd(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	ledger_job(w->l, w->job);
 	wait_commit(w);
@@ -370,7 +378,79 @@ static void test_gathers_in_a_crowd(void **state)
 	}
 }
 
+/* --- writes that fail --- */
+
+static void a_request(struct core *c, const char *id, int n)
+{
+	unsigned before = c->api.sent[FAKE_CREATE];
+	char prompt[32];
+	int health;
+
+	writes_left = n;
+	snprintf(prompt, sizeof(prompt), "prompt %s\n", id);
+	assert_int_equal(core_echo(c, prompt, id), 0);
+	core_settle(c);
+	health = ledger_health(c->ledger);
+	assert_int_equal(health, writes_left == 0 ? -ENOSPC : 0);
+	if (health < 0) {
+		struct node *node;
+
+		/* Nothing leaves before it is on the disk, and now it is known. */
+		assert_int_equal(c->api.sent[FAKE_CREATE], before);
+		assert_int_equal(inbox_create(c->inbox, c->requests, "other", 0644, &node),
+				 -ENOSPC);
+		assert_int_equal(inbox_mkdir(c->inbox, c->requests, "cats", 0755, &node), -ENOSPC);
+		assert_int_equal(core_rename(c, id, "other"), -ENOSPC);
+	}
+	writes_left = -1;
+	core_wait_sent(c, FAKE_CREATE, before + 1);
+	assert_int_equal(ledger_health(c->ledger), 0);
+	core_find(c, id, JOB_CREATING);
+}
+
+static void test_each_write_fails_in_turn(void **state)
+{
+	struct core *c = *state;
+	char id[16];
+
+	writes_watch(ENOSPC);
+	for (int n = 0; n < 9; n++) {
+		snprintf(id, sizeof(id), "fox%d", n);
+		a_request(c, id, n);
+		fake_accept(&c->api, id);
+		core_settle(c);
+	}
+	writes_unwatch();
+	core_restart(c);
+	for (int n = 0; n < 9; n++) {
+		snprintf(id, sizeof(id), "fox%d", n);
+		core_find(c, id, JOB_PROCESSING);
+		assert_non_null(core_file(c, id));
+	}
+}
+
+/* What could not be written for a long time is logged once, not for each try. */
+static void test_failing_is_quiet(void **state)
+{
+	struct core *c = *state;
+	struct job *job;
+
+	writes_watch(EIO);
+	writes_left = 0;
+	job = core_submit(c, "fox");
+	for (int i = 0; i < 5; i++)
+		core_settle(c);
+	assert_int_equal(ledger_health(c->ledger), -EIO);
+	assert_int_equal(job->attempts, 0);
+	core_assert_state(job, JOB_QUEUED);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
+	writes_unwatch();
+	core_wait_sent(c, FAKE_CREATE, 1);
+	assert_int_equal(job->attempts, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WHOLE(name) cmocka_unit_test_setup_teardown(name, core_make, core_drop)
 
 int main(void)
 {
@@ -388,6 +468,8 @@ int main(void)
 		TEST(test_later_goes_along),
 		TEST(test_gathers_in_a_crowd),
 		TEST(test_out_of_memory),
+		WHOLE(test_each_write_fails_in_turn),
+		WHOLE(test_failing_is_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,27 +17,6 @@
 #include "shelf.h"
 
 #define LATER (WHEN + 86400000)
-
-/* The program's own system calls, which can be made to fail. Counted down: 0 fails. */
-static int linkat_fails, fsyncs_left = -1;
-
-int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
-{
-	if (linkat_fails) {
-		errno = linkat_fails;
-		return -1;
-	}
-	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
-}
-
-int fsync(int fd)
-{
-	if (fsyncs_left >= 0 && fsyncs_left-- == 0) {
-		errno = EIO;
-		return -1;
-	}
-	return (int)syscall(SYS_fsync, fd);
-}
 
 struct fixture {
 	struct shelf *shelf;
@@ -54,7 +32,7 @@ static int make(void **state)
 		return -1;
 	f->shelf = shelf;
 	*state = f;
-	return shelf_keep(f->shelf, &f->shelf->png, "fox", NOTE, &f->fox, NULL);
+	return shelf_keep(f->shelf, &f->shelf->png, "fox", SIDECAR, &f->fox, NULL);
 }
 
 static int drop(void **state)
@@ -62,8 +40,6 @@ static int drop(void **state)
 	struct fixture *f = *state;
 	void *shelf = f->shelf;
 
-	linkat_fails = 0;
-	fsyncs_left = -1;
 	free(f->fox.path);
 	free(f);
 	return shelf_drop(&shelf);
@@ -71,7 +47,11 @@ static int drop(void **state)
 
 static int again(struct fixture *f, const char *id, char **path)
 {
-	return library_keep_again(f->shelf->l, &f->fox, id, LATER, "{\"id\": 2}\n", path);
+	struct library_name name = {
+		.id = id, .wall_ms = LATER, .sidecar = "{\"id\": 2}\n", .chance = 1
+	};
+
+	return library_keep_again(f->shelf->l, &f->fox, &name, path);
 }
 
 static ino_t inode(struct fixture *f, const char *path, time_t *mtime)
@@ -116,7 +96,7 @@ static void a_copy_where_there_are_no_links(void **state)
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
 		char *path = NULL;
 
-		linkat_fails = reasons[i];
+		f->shelf->disk.no_links = reasons[i];
 		assert_int_equal(again(f, "owl", &path), 0);
 		assert_both(f, path);
 		assert_true(inode(f, path, &mtime) != inode(f, f->fox.path, NULL));
@@ -161,21 +141,21 @@ static void a_failure_leaves_nothing(void **state)
 	int failed = 0;
 
 	for (int how = 0; how < 2; how++) {
-		linkat_fails = how ? EXDEV : 0;
+		f->shelf->disk.no_links = how ? EXDEV : 0;
 		for (int n = 0; !path; n++, failed++) {
-			fsyncs_left = n;
+			f->shelf->disk.syncs_left = n;
 			if (again(f, "owl", &path) == 0)
 				break;
 			assert_null(path);
 			shelf_assert_files(f->shelf, "2026-11-22/141503-fox.json\n"
 						     "2026-11-22/141503-fox.png\n");
 		}
-		fsyncs_left = -1;
+		f->shelf->disk.syncs_left = -1;
 		assert_int_equal(library_remove(f->shelf->l, path), 0);
 		free(path);
 		path = NULL;
 	}
-	assert_true(failed >= 5); /* of the note, of both folders, and of the copy */
+	assert_true(failed >= 5); /* of the sidecar, of both folders, and of the copy */
 }
 
 static void without_memory(void **state)

@@ -90,10 +90,6 @@ static void level_keeps_lines_out(void **state)
 	char text[4096];
 
 	assert_int_equal(log_open(place->path, LOG_LEVEL_WARN), 0);
-	assert_true(log_wants(LOG_LEVEL_ERROR));
-	assert_true(log_wants(LOG_LEVEL_WARN));
-	assert_false(log_wants(LOG_LEVEL_INFO));
-	assert_false(log_wants(LOG_LEVEL_DEBUG));
 	log_info("quiet");
 	log_debug("quiet");
 	assert_string_equal(contents(place->path, text, sizeof(text)), "");
@@ -143,9 +139,37 @@ static void failure_keeps_the_earlier_target(void **state)
 	assert_int_equal(log_open(place->folder, LOG_LEVEL_DEBUG), -EISDIR);
 	assert_int_equal(log_open("relative.log", LOG_LEVEL_DEBUG), -EINVAL);
 	assert_int_equal(log_open("", LOG_LEVEL_DEBUG), -EINVAL);
-	assert_false(log_wants(LOG_LEVEL_DEBUG));
 	log_info("still here");
 	assert_non_null(strstr(contents(place->path, text, sizeof(text)), "still here\n"));
+}
+
+static void a_rotated_file_is_opened_anew(void **state)
+{
+	struct place *place = *state;
+	char rotated[400], moved[400], text[4096];
+
+	assert_int_equal(log_reopen(), 0); /* stderr goes on */
+	assert_int_equal(log_open(place->path, LOG_LEVEL_WARN), 0);
+	log_warn("first");
+	snprintf(rotated, sizeof(rotated), "%s/log.1", place->folder);
+	assert_int_equal(rename(place->path, rotated), 0);
+	log_warn("second");
+	assert_int_equal(log_reopen(), 0);
+	log_warn("third");
+	log_info("the level stays");
+	assert_null(strstr(contents(place->path, text, sizeof(text)), "second"));
+	assert_non_null(strstr(text, "third\n"));
+	assert_null(strstr(text, "level"));
+	assert_non_null(strstr(contents(rotated, text, sizeof(text)), "second\n"));
+	assert_null(strstr(text, "third"));
+	/* Where it cannot be, the one that was open goes on. */
+	snprintf(moved, sizeof(moved), "%s-moved", place->folder);
+	assert_int_equal(rename(place->folder, moved), 0);
+	assert_int_equal(log_reopen(), -ENOENT);
+	log_warn("fourth");
+	assert_int_equal(rename(moved, place->folder), 0);
+	assert_non_null(strstr(contents(place->path, text, sizeof(text)), "fourth\n"));
+	assert_int_equal(unlink(rotated), 0);
 }
 
 static void fifo_without_a_reader_does_not_stop_us(void **state)
@@ -220,9 +244,34 @@ static void syslog_is_a_target(void **state)
 	struct place *place = *state;
 
 	assert_int_equal(log_open("syslog", LOG_LEVEL_ERROR), 0);
-	assert_false(log_wants(LOG_LEVEL_WARN));
 	assert_int_equal(log_open(place->path, LOG_LEVEL_INFO), 0);
-	assert_true(log_wants(LOG_LEVEL_INFO));
+}
+
+static void a_reader_that_does_not_read_stops_nothing(void **state)
+{
+	int fds[2], earlier = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	char text[4096];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(fcntl(fds[1], F_SETFL, 0), 0); /* our end waits, as a terminal's would */
+	assert_int_equal(log_open("stderr", LOG_LEVEL_INFO), 0);
+	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	for (int i = 0; i < 20000; i++) /* far more than a pipe holds */
+		log_info("line %d", i);
+	while (read(fds[0], text, sizeof(text)) > 0)
+		; /* now somebody reads */
+	log_info("the last one");
+	n = read(fds[0], text, sizeof(text) - 1);
+	dup2(earlier, STDERR_FILENO);
+	close(earlier);
+	close(fds[0]);
+	close(fds[1]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "lines could not be written here"));
+	assert_non_null(strstr(text, "the last one"));
 }
 
 #define log_test(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
@@ -235,12 +284,14 @@ int main(void)
 		log_test(file_is_private_and_appended_to),
 		log_test(descriptor_is_closed_on_exec_and_on_change),
 		log_test(failure_keeps_the_earlier_target),
+		log_test(a_rotated_file_is_opened_anew),
 		log_test(fifo_without_a_reader_does_not_stop_us),
 		log_test(text_cannot_forge_a_line),
 		log_test(long_lines_are_cut_whole),
 		log_test(errno_survives),
 		log_test(stderr_lines_name_the_program),
 		log_test(syslog_is_a_target),
+		log_test(a_reader_that_does_not_read_stops_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,11 +212,43 @@ static void width_forgets_successes_when_busy(void **state)
 
 #define window_test(name) cmocka_unit_test_setup_teardown(name, make_window, free_window)
 
+static void window_of_another_size_keeps_the_newest(void **state)
+{
+	struct pace_window *w = *state;
+
+	for (int i = 0; i < 5; i++)
+		pace_window_add(w, NOW + i);
+	assert_int_equal(pace_window_resize(w, 2, 100), 0);
+	assert_int_equal(pace_window_left(w, NOW + 5), 0);
+	assert_int_equal(pace_window_wait(w, NOW + 5), 98); /* NOW + 3 is the oldest */
+	assert_int_equal(pace_window_resize(w, 4, 100), 0);
+	assert_int_equal(pace_window_left(w, NOW + 5), 2);
+	pace_window_add(w, NOW + 5);
+	assert_int_equal(pace_window_left(w, NOW + 5), 1);
+}
+
+static void width_of_another_limit(void **state)
+{
+	struct pace_width w;
+
+	(void)state;
+	pace_width_init(&w, 8);
+	pace_width_limit(&w, 10);
+	assert_int_equal(w.now, 10);
+	pace_width_busy(&w);
+	pace_width_limit(&w, 20);
+	assert_int_equal(w.now, 5); /* narrowed it stays */
+	pace_width_limit(&w, 3);
+	assert_int_equal(w.now, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		window_test(window_lets_only_so_many_through),
 		cmocka_unit_test(window_of_one),
+		window_test(window_of_another_size_keeps_the_newest),
+		cmocka_unit_test(width_of_another_limit),
 		window_test(window_keeps_the_limit_over_a_long_time),
 		window_test(a_clock_set_back_costs_one_window),
 		window_test(only_the_times_ahead_become_now),

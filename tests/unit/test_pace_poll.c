@@ -54,7 +54,7 @@ static void learn_between(struct pace_poll *p, int64_t low, int64_t high)
 		pace_poll_learn(p, low + (high - low) * i / (PACE_SAMPLES - 1));
 }
 
-static void the_first_question(void **state)
+static void the_first_poll(void **state)
 {
 	struct pace_poll p;
 
@@ -260,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quantiles),
 		cmocka_unit_test(only_the_last_samples_count),
-		cmocka_unit_test(the_first_question),
+		cmocka_unit_test(the_first_poll),
 		cmocka_unit_test(often_while_likely_then_ever_more_seldom),
 		cmocka_unit_test(bounds_and_monotony),
 		cmocka_unit_test(odd_settings_are_put_in_order),

@@ -14,25 +14,19 @@
 #include "pimagefs/report.h"
 #include "store_place.h"
 
-static int setup(void **state)
-{
-	struct settings settings = { .model.slug = (char *)"p-image-lora-text-to-image" };
-
-	return request_rules_new((struct request_rules **)state, &settings, NULL);
-}
-
-static int teardown(void **state)
-{
-	request_rules_free(*state);
-	return 0;
-}
-
-static json_t *status_of(void **state, const struct job *job, unsigned position)
+static json_t *status_of(const struct job *job, unsigned position)
 {
 	struct buf b = BUF_INIT;
 	json_t *o;
 
-	assert_int_equal(report_status(job, position, NULL, *state, "/pictures", &b), 0);
+	struct report_more more = {
+		.position = position,
+		.library = "/pictures",
+		.request_file = position ? "requests/cats/tabby.txt" : "",
+		.earlier_pictures = 2,
+	};
+
+	assert_int_equal(report_status(job, &more, &b), 0);
 	assert_int_equal(b.data[b.size - 1], '\n');
 	o = json_loads(b.data, 0, NULL);
 	assert_non_null(o);
@@ -51,10 +45,13 @@ static const char *text_at(json_t *o, const char *key)
 static void test_all_that_is_known(void **state)
 {
 	struct job *job = full_job();
-	json_t *o = status_of(state, job, 3), *e;
+	json_t *o = status_of(job, 3), *e;
 
+	(void)state;
 	assert_string_equal(text_at(o, "id"), "cats/tabby");
 	assert_string_equal(text_at(o, "state"), "failed");
+	assert_string_equal(text_at(o, "request_file"), "requests/cats/tabby.txt");
+	assert_int_equal(json_integer_value(json_object_get(o, "earlier_pictures")), 2);
 	assert_string_equal(text_at(o, "prompt"), "a cat\nin Köln");
 	assert_string_equal(text_at(json_object_get(o, "request"), "prompt"), "a cat");
 	assert_int_equal(json_integer_value(json_object_get(o, "seed")), -42);
@@ -74,7 +71,7 @@ static void test_all_that_is_known(void **state)
 	assert_string_equal(text_at(e, "details"), "details");
 	assert_int_equal(json_integer_value(json_object_get(e, "http_status")), 422);
 	assert_string_equal(text_at(e, "request_id"), "req-1");
-	assert_string_equal(text_at(e, "hint"), "ask for something else");
+	assert_string_equal(text_at(e, "hint"), "change the prompt and write it again");
 	json_decref(o);
 	job_free(job);
 }
@@ -84,11 +81,12 @@ static void test_absent_means_unknown(void **state)
 	static const char *const absent[] = {
 		"prompt",       "request",      "seed",         "prediction_id",
 		"submitted_at", "completed_at", "predict_time", "queue_position",
-		"cost",         "image",        "error",
+		"cost",         "image",        "error",        "request_file",
 	};
 	struct job *job = new_job(1, "fox");
-	json_t *o = status_of(state, job, 0);
+	json_t *o = status_of(job, 0);
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++)
 		assert_null(json_object_get(o, absent[i]));
 	assert_string_equal(text_at(o, "state"), "draft");
@@ -102,9 +100,10 @@ static void test_picture(void **state)
 	struct job *job = full_job();
 	json_t *o, *image;
 
+	(void)state;
 	job->state = JOB_READY;
 	job->dismissed = false;
-	o = status_of(state, job, 0);
+	o = status_of(job, 0);
 	image = json_object_get(o, "image");
 	assert_string_equal(text_at(image, "path"), "/pictures/2026-11-22/141503-cats-tabby.jpg");
 	assert_string_equal(text_at(image, "mime"), "image/jpeg");
@@ -115,7 +114,7 @@ static void test_picture(void **state)
 	json_decref(o);
 
 	job->dismissed = true; /* the file is gone */
-	o = status_of(state, job, 0);
+	o = status_of(job, 0);
 	assert_null(json_object_get(o, "image"));
 	json_decref(o);
 	job_free(job);
@@ -126,9 +125,11 @@ static void test_no_secrets(void **state)
 	struct job *job = full_job();
 	struct buf b = BUF_INIT;
 
+	(void)state;
 	assert_int_equal(
 		job_set_text(&job->input, "{\"prompt\":\"x\",\"hf_api_token\":\"hf_S3cret\"}"), 0);
-	assert_int_equal(report_status(job, 0, NULL, *state, "/pictures", &b), 0);
+	assert_int_equal(report_status(job, &(struct report_more){ .library = "/pictures" }, &b),
+			 0);
 	assert_non_null(strstr(b.data, "***"));
 	assert_null(strstr(b.data, "hf_S3cret"));
 	assert_null(strstr(b.data, "cdn.example")); /* the link is public to who knows it */
@@ -143,12 +144,13 @@ static void test_texts_of_the_network(void **state)
 	struct job *job = full_job();
 	json_t *o;
 
+	(void)state;
 	assert_int_equal(job_set_text(&job->prediction_id, "\xff\xfe\x01\"\\"), 0);
-	o = status_of(state, job, 0);
+	o = status_of(job, 0);
 	assert_null(json_object_get(o, "prediction_id")); /* no text: unknown */
 	json_decref(o);
 	assert_int_equal(job_set_text(&job->prediction_id, "\"\n\\ü"), 0);
-	o = status_of(state, job, 0);
+	o = status_of(job, 0);
 	assert_string_equal(text_at(o, "prediction_id"), "\"\n\\ü");
 	json_decref(o);
 	job_free(job);
@@ -164,7 +166,7 @@ static void test_reason(void **state)
 	assert_string_equal(b.data, "There is no picture for \"cats/tabby\".\n\n"
 				    "refused: why\n"
 				    "details\n"
-				    "\nHint: ask for something else\n"
+				    "\nHint: change the prompt and write it again\n"
 				    "\nPrompt: a cat\nin Köln\n"
 				    "Prediction: pred-1\n"
 				    "Request id at the service: req-1\n"
@@ -183,12 +185,13 @@ static void test_out_of_memory(void **state)
 	struct job *job = full_job();
 	unsigned failed = 1;
 
+	(void)state;
 	for (unsigned n = 0; failed; n++) {
 		struct buf b = BUF_INIT;
 		int r, q;
 
 		oom_fail_after(n);
-		r = report_status(job, 1, NULL, *state, "/pictures", &b);
+		r = report_status(job, &(struct report_more){ .library = "/pictures" }, &b);
 		q = report_reason(job, &b);
 		failed = oom_off();
 		assert_int_equal(q, failed ? -ENOMEM : 0);
@@ -210,5 +213,5 @@ int main(void)
 		cmocka_unit_test(test_out_of_memory),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

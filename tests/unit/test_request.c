@@ -69,6 +69,18 @@ static int parse(const struct request_rules *rules, const char *name, const char
 	return request_parse(rules, name, text, strlen(text), out, err);
 }
 
+/* What a write of this text means: 0 or the refusal. */
+static int check_part(const struct request_rules *rules, const char *name, const char *text,
+		      size_t size, struct error *err)
+{
+	struct request request = { .input = NULL };
+	int r = request_check_part(rules, name, text, size, &request, err);
+
+	assert_true((r == 1) == (request.input != NULL));
+	request_release(&request);
+	return r < 0 ? r : 0;
+}
+
 struct good {
 	const char *name, *text, *input;
 };
@@ -124,7 +136,8 @@ static void plain_prompts(void **state)
 		  "\xef\xbb\xbf"
 		  "fox\n",
 		  "{\"prompt\":\"fox\"}" },
-		{ "fox.txt", "{\"prompt\":\"x\"}", "{\"prompt\":\"{\\\"prompt\\\":\\\"x\\\"}\"}" },
+		{ "fox.txt", "{red, blue} fox\n", "{\"prompt\":\"{red, blue} fox\"}" },
+		{ "fox", " \n{ [x", "{\"prompt\":\" \\n{ [x\"}" },
 		{ "fox.md", "{x}", "{\"prompt\":\"{x}\"}" },
 		{ "fox", "\xe7\x8b\x90\n", "{\"prompt\":\"\xe7\x8b\x90\"}" },
 		{ "fox", "[1]", "{\"prompt\":\"[1]\"}" },
@@ -197,7 +210,8 @@ static void what_is_wrong_is_said(void **state)
 		  "{\"prompt\":\"x\",\"aspect_ratio\":\"1:1\",\"width\":512,\"height\":512}",
 		  "only allowed with aspect_ratio \"custom\"", -EINVAL },
 		{ "fox.json", "{\"model\":\"flux\",\"input\":{\"prompt\":\"x\"}}",
-		  "model: \"flux\" is not this mount's model; that is \"" SLUG "\"", -EINVAL },
+		  "model: \"flux\" is not known; the models are " SLUG ", p-image-text-to-image",
+		  -EINVAL },
 		{ "fox.json", "{\"model\":7,\"input\":{\"prompt\":\"x\"}}", "model: is not text",
 		  -EINVAL },
 		{ "fox.json", "{\"model\":\"" SLUG "\"}", "input: is missing", -EINVAL },
@@ -222,9 +236,9 @@ static void a_nul_is_refused_when_the_text_is_whole(void **state)
 
 	assert_int_equal(request_parse(*state, "fox", text, 3, &request, &err), -EINVAL);
 	assert_non_null(strstr(err.message, "0x00"));
-	assert_int_equal(request_check_part(*state, "fox", text, 3, &err), 0);
-	assert_int_equal(request_check_part(*state, "fox.json", "{\0}", 3, &err), 0);
-	assert_int_equal(request_check_part(*state, "fox.json", "\0\0}", 3, &err), 0);
+	assert_int_equal(check_part(*state, "fox", text, 3, &err), 0);
+	assert_int_equal(check_part(*state, "fox.json", "{\0}", 3, &err), 0);
+	assert_int_equal(check_part(*state, "fox.json", "\0\0}", 3, &err), 0);
 }
 
 /* {"prompt":"x","seed":[[...]]} with this many brackets in all. */
@@ -259,19 +273,9 @@ static void depth_is_limited(void **state)
 	free(text);
 }
 
-static void json_is_known_by_name_or_first_character(void **state)
+static void what_is_blank(void **state)
 {
 	(void)state;
-	assert_true(request_is_json("a.json", "x", 1));
-	assert_true(request_is_json("a.json", "", 0));
-	assert_true(request_is_json("a", "{", 1));
-	assert_true(request_is_json("a.x", " \r\n\t{", 5));
-	assert_true(request_is_json("a", "\xef\xbb\xbf{", 4));
-	assert_false(request_is_json("a.txt", "{", 1));
-	assert_false(request_is_json("a.prompt", "{", 1));
-	assert_false(request_is_json("a.md", "{", 1));
-	assert_false(request_is_json("a", "x{", 2));
-	assert_false(request_is_json("a", "", 0));
 	assert_true(request_is_blank("", 0));
 	assert_true(request_is_blank(NULL, 0));
 	assert_true(request_is_blank(" \t\r\n", 4));
@@ -299,7 +303,6 @@ static void no_message_shows_a_secret(void **state)
 		assert_true(err.message[0]);
 		assert_null(strstr(err.message, "SECRET"));
 		assert_null(strstr(err.details, "SECRET"));
-		assert_null(strstr(err.hint, "SECRET"));
 	}
 }
 
@@ -313,26 +316,28 @@ static void a_text_with_a_token_is_known(void **state)
 		"\\u00", "\\u000a"
 	};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
-		assert_true(request_may_hold_secret(*state, yes[i], strlen(yes[i])));
+		assert_true(request_may_hold_secret(yes[i], strlen(yes[i])));
 	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
-		assert_false(request_may_hold_secret(*state, no[i], strlen(no[i])));
-	assert_false(request_may_hold_secret(*state, NULL, 0));
+		assert_false(request_may_hold_secret(no[i], strlen(no[i])));
+	assert_false(request_may_hold_secret(NULL, 0));
 }
 
 static void the_token_is_masked_for_show(void **state)
 {
-	json_t *shown = request_masked(
-		*state, "{\"prompt\":\"x\",\"hf_api_token\":\"hf_SECRET\",\"seed\":1}");
+	json_t *shown =
+		request_masked("{\"prompt\":\"x\",\"hf_api_token\":\"hf_SECRET\",\"seed\":1}");
 
+	(void)state;
 	assert_string_equal(json_string_value(json_object_get(shown, "hf_api_token")), "***");
 	assert_string_equal(json_string_value(json_object_get(shown, "prompt")), "x");
 	assert_int_equal(json_integer_value(json_object_get(shown, "seed")), 1);
 	json_decref(shown);
-	shown = request_masked(*state, "{\"prompt\":\"x\"}");
+	shown = request_masked("{\"prompt\":\"x\"}");
 	assert_null(json_object_get(shown, "hf_api_token"));
 	json_decref(shown);
-	assert_null(request_masked(*state, "no JSON"));
+	assert_null(request_masked("no JSON"));
 }
 
 static void the_seed_is_asked_for_once(void **state)
@@ -453,7 +458,7 @@ static void an_unknown_model_is_told_with_the_nearest(void **state)
 
 	assert_int_equal(request_rules_new(&rules, &settings, &err), -EINVAL);
 	assert_non_null(strstr(err.message, "did you mean \"" SLUG "\"?"));
-	assert_string_equal(request_model(*state), SLUG);
+	(void)state;
 	request_rules_free(NULL);
 }
 
@@ -487,7 +492,7 @@ static void a_right_text_may_come_byte_by_byte(void **state)
 			int r;
 
 			memcpy(part, rows[i].text, n);
-			r = request_check_part(*state, rows[i].name, part, n, &err);
+			r = check_part(*state, rows[i].name, part, n, &err);
 			free(part);
 			if (r != 0)
 				fail_msg("%.*s: %s", (int)n, rows[i].text, err.message);
@@ -521,8 +526,7 @@ static void a_fault_is_seen_while_the_file_is_written(void **state)
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct error err = { .message = "" };
-		int r = request_check_part(*state, rows[i].name, rows[i].text, strlen(rows[i].text),
-					   &err);
+		int r = check_part(*state, rows[i].name, rows[i].text, strlen(rows[i].text), &err);
 
 		if (r != rows[i].r || !strstr(err.message, rows[i].says))
 			fail_msg("%s: %d %s", rows[i].text, r, err.message);
@@ -540,13 +544,13 @@ static void a_long_text_byte_by_byte_stays_cheap(void **state)
 	memcpy(text, "{\"prompt\":\"", 11);
 	memcpy(text + SIZE - 2, "\"}", 2);
 	for (size_t n = 0; n <= SIZE; n++)
-		assert_int_equal(request_check_part(*state, "a.json", text, n, &err), 0);
+		assert_int_equal(check_part(*state, "a.json", text, n, &err), 0);
 	/* In one write the middle is looked at too: the text is complete. */
 	text[SIZE / 2] = '\xff';
-	assert_int_equal(request_check_part(*state, "a.json", text, SIZE, &err), -EILSEQ);
+	assert_int_equal(check_part(*state, "a.json", text, SIZE, &err), -EILSEQ);
 	/* And at the end at any time. */
 	text[SIZE / 2 + 100] = '\xff';
-	assert_int_equal(request_check_part(*state, "a", text, SIZE / 2 + 103, &err), -EILSEQ);
+	assert_int_equal(check_part(*state, "a", text, SIZE / 2 + 103, &err), -EILSEQ);
 	free(text);
 }
 
@@ -558,7 +562,7 @@ static void a_long_text_is_cut_at_no_character(void **state)
 	for (size_t i = 0; i + 4 <= sizeof(text); i += 4)
 		memcpy(text + i, "\xf0\x9f\xa6\x8a", 4);
 	for (size_t n = 4000; n < 4110; n++)
-		assert_int_equal(request_check_part(*state, "a", text, n, &err), 0);
+		assert_int_equal(check_part(*state, "a", text, n, &err), 0);
 }
 
 static int parse_without_memory(const struct request_rules *rules, const char *text)
@@ -669,7 +673,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(a_nul_is_refused_when_the_text_is_whole),
 		cmocka_unit_test(depth_is_limited),
-		cmocka_unit_test(json_is_known_by_name_or_first_character),
+		cmocka_unit_test(what_is_blank),
 		cmocka_unit_test(no_message_shows_a_secret),
 		cmocka_unit_test(a_text_with_a_token_is_known),
 		cmocka_unit_test(the_token_is_masked_for_show),

@@ -211,8 +211,8 @@ static void set_aside(struct place *p, char **aside)
 	struct error err;
 
 	scratch_write(p->folder, DATABASE, "no database at all, but long enough", 35);
-	assert_int_equal(store_open(&p->s, place_folder(p), &err), -EUCLEAN);
-	assert_int_equal(store_open_mended(&p->s, place_folder(p), aside, &err), 0);
+	assert_int_equal(store_open(&p->s, place_folder(p), NULL, &err), -EUCLEAN);
+	assert_int_equal(store_open_mended(&p->s, place_folder(p), NULL, aside, &err), 0);
 	assert_non_null(*aside);
 	DO(p, store_put_fact(p->s, "a", "1"));
 	place_close(p);
@@ -250,12 +250,12 @@ static void sound_ones_stay(void **state)
 
 	DO(p, store_put_fact(p->s, "a", "1"));
 	place_close(p);
-	assert_int_equal(store_open_mended(&p->s, place_folder(p), &aside, &err), 0);
+	assert_int_equal(store_open_mended(&p->s, place_folder(p), NULL, &aside, &err), 0);
 	assert_null(aside);
 	place_assert_fact(p, "a", "1");
 	place_close(p);
 	place_sql(p, "PRAGMA user_version = 99");
-	assert_int_equal(store_open_mended(&p->s, place_folder(p), &aside, &err), -EPROTO);
+	assert_int_equal(store_open_mended(&p->s, place_folder(p), NULL, &aside, &err), -EPROTO);
 	assert_null(aside);
 	place_sql(p, "PRAGMA user_version = 2");
 }

@@ -11,14 +11,14 @@
 #include <cmocka.h>
 
 #include "oom.h"
-#include "pimagefs/schema.h"
+#include "pimagefs/models.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SLUG "p-image-lora-text-to-image"
 
 static const struct schema *schema(void)
 {
-	return schema_find(SLUG);
+	return models_find(SLUG);
 }
 
 static json_t *value_of(const char *text)
@@ -53,40 +53,6 @@ static void check_rows(const struct row *rows, size_t n)
 		assert_int_equal(err.class, ERROR_INVALID);
 		assert_int_equal(strncmp(err.message, rows[i].field, strlen(rows[i].field)), 0);
 	}
-}
-
-static void the_model_is_known_by_its_slug(void **state)
-{
-	(void)state;
-	assert_non_null(schema());
-	assert_string_equal(schema_slug(schema()), SLUG);
-	assert_string_equal(schema_slug_at(0), SLUG);
-	assert_null(schema_slug_at(1));
-	assert_null(schema_find("p-image"));
-	assert_null(schema_find(""));
-}
-
-static void the_fields_are_those_of_the_page(void **state)
-{
-	static const char *const names[] = { "prompt",
-					     "lora_weights",
-					     "lora_scale",
-					     "hf_api_token",
-					     "aspect_ratio",
-					     "width",
-					     "height",
-					     "seed",
-					     "prompt_upsampling",
-					     "disable_safety_checker" };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(names); i++) {
-		assert_string_equal(schema_field(schema(), i), names[i]);
-		assert_int_equal(schema_is_secret(schema(), names[i]),
-				 strcmp(names[i], "hf_api_token") == 0);
-	}
-	assert_null(schema_field(schema(), COUNT(names)));
-	assert_false(schema_is_secret(schema(), "nothing"));
 }
 
 static void prompts(void **state)
@@ -243,7 +209,6 @@ static void no_message_holds_a_secret(void **state)
 
 		assert_int_equal(schema_check_field(schema(), rows[i].field, value, &err), -EINVAL);
 		assert_null(strstr(err.message, "SECRET"));
-		assert_null(strstr(err.hint, "SECRET"));
 		json_decref(value);
 	}
 }
@@ -395,11 +360,13 @@ static void texts_become_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct error err = { .message = "" };
-		json_t *value = schema_value_of_text(schema(), rows[i][0], rows[i][1], &err);
+		json_t *value = NULL;
+		int r = schema_value_of_text(schema(), rows[i][0], rows[i][1], &value, &err);
 		json_t *want = rows[i][2] ? value_of(rows[i][2]) : NULL;
 
 		if (!want != !value || (want && !json_equal(value, want)))
 			fail_msg("%s = %s: %s", rows[i][0], rows[i][1], err.message);
+		assert_int_equal(r, want ? 0 : -EINVAL);
 		if (!want)
 			assert_int_equal(err.class, ERROR_INVALID);
 		json_decref(value);
@@ -416,17 +383,17 @@ static void memory_may_run_out_anywhere(void **state)
 	(void)state;
 	for (unsigned n = 0; failed; n++) {
 		struct error err;
-		json_t *input = json_object(), *value;
-		int merged, checked;
+		json_t *input = json_object(), *value = NULL;
+		int merged, checked, read;
 
 		oom_fail_after(n);
 		merged = schema_merge(schema(), input, defaults);
 		checked = schema_check_field(schema(), "width", wrong, &err);
-		value = schema_value_of_text(schema(), "seed", "7", &err);
+		read = schema_value_of_text(schema(), "seed", "7", &value, &err);
 		failed = oom_off();
 		assert_true(merged == 0 || merged == -ENOMEM);
 		assert_true(checked == -EINVAL || checked == -ENOMEM);
-		assert_true(value || err.class == ERROR_NONE);
+		assert_int_equal(read, value ? 0 : -ENOMEM);
 		assert_true(failed || (merged == 0 && checked == -EINVAL && value));
 		json_decref(input);
 		json_decref(value);
@@ -438,8 +405,6 @@ static void memory_may_run_out_anywhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_model_is_known_by_its_slug),
-		cmocka_unit_test(the_fields_are_those_of_the_page),
 		cmocka_unit_test(prompts),
 		cmocka_unit_test(whole_numbers),
 		cmocka_unit_test(numbers_and_booleans),

@@ -77,9 +77,8 @@ static void a_file_gives_its_first_line(void **state)
 		if (secret_read_file(key_file(texts[i], 0600), &key, &err) < 0)
 			fail_msg("%s", err.message);
 		assert_string_equal(key, "the-key");
-		secret_free(key);
+		text_wipe(&key);
 	}
-	secret_free(NULL);
 }
 
 static void a_file_without_a_key_is_refused(void **state)
@@ -117,7 +116,7 @@ static void a_file_that_others_can_open_is_refused(void **state)
 		assert_non_null(strstr(err.message, folder));
 	}
 	assert_int_equal(secret_read_file(key_file("the-key", 0400), &key, &err), 0);
-	secret_free(key);
+	text_wipe(&key);
 }
 
 static void what_is_no_file_is_refused(void **state)
@@ -171,7 +170,7 @@ static void a_command_prints_the_key(void **state)
 		if (secret_read_command(commands[i], SECRET_COMMAND_MS, &key, &err) < 0)
 			fail_msg("%s: %s", commands[i], err.message);
 		assert_string_equal(key, "the-key");
-		secret_free(key);
+		text_wipe(&key);
 	}
 }
 
@@ -187,7 +186,7 @@ static void a_helper_left_behind_keeps_nobody_waiting(void **state)
 	snprintf(command, sizeof(command), "sleep 600 & echo $! > %s; echo the-key", path);
 	assert_int_equal(secret_read_command(command, SECRET_COMMAND_MS, &key, &err), 0);
 	assert_string_equal(key, "the-key");
-	secret_free(key);
+	text_wipe(&key);
 	assert_int_equal(scratch_read(folder, "pid", &pid), 0);
 	assert_int_equal(kill((pid_t)strtol(buf_text(&pid), NULL, 10), SIGKILL), 0);
 	buf_release(&pid);
@@ -253,7 +252,7 @@ static void the_variable_is_taken_out_of_the_environment(void **state)
 	assert_string_equal(key, "the-key");
 	assert_null(getenv("PIMAGEFS_TEST_KEY"));
 	assert_memory_equal(inside, "\0\0\0\0\0\0\0", 7);
-	secret_free(key);
+	text_wipe(&key);
 
 	assert_int_equal(secret_take_environment("PIMAGEFS_TEST_KEY", &key), 0);
 	assert_null(key);
@@ -283,8 +282,8 @@ static void memory_may_run_out(void **state)
 		assert_int_equal(!a, from_file != 0);
 		assert_int_equal(!b, from_command != 0);
 		assert_true(failed || (a && b));
-		secret_free(a);
-		secret_free(b);
+		text_wipe(&a);
+		text_wipe(&b);
 	}
 }
 

@@ -22,6 +22,7 @@ static void assert_same_request(const struct job *a, const struct job *b)
 	assert_int_equal(a->state, b->state);
 	assert_true(a->current == b->current && a->dismissed == b->dismissed);
 	assert_int_equal(a->prediction_over, b->prediction_over);
+	assert_string_equal(a->model, b->model);
 	assert_string_equal(a->prompt, b->prompt);
 	assert_string_equal(a->input, b->input);
 	assert_int_equal(a->has_seed, b->has_seed);
@@ -40,7 +41,13 @@ static void assert_same_course(const struct job *a, const struct job *b)
 	assert_true(a->predict_time_s == b->predict_time_s && a->cost_usd == b->cost_usd);
 	assert_int_equal(a->unanswered, b->unanswered);
 	assert_int_equal(a->unanswered_ms, b->unanswered_ms);
+	assert_int_equal(a->spent, b->spent);
+	assert_int_equal(a->spent_ms, b->spent_ms);
+	assert_int_equal(a->spent_cost, b->spent_cost);
 	assert_string_equal(a->reused_from, b->reused_from);
+	assert_string_equal(a->tags, b->tags);
+	assert_string_equal(a->comment, b->comment);
+	assert_true(a->rating == b->rating && a->sidecar_old == b->sidecar_old);
 	assert_string_equal(a->picture_path, b->picture_path);
 	assert_memory_equal(&a->picture, &b->picture, sizeof(a->picture));
 	assert_int_equal(a->picture_bytes, b->picture_bytes);
@@ -50,7 +57,7 @@ static void assert_same_course(const struct job *a, const struct job *b)
 	assert_string_equal(a->error->message, b->error->message);
 	assert_string_equal(a->error->details, b->error->details);
 	assert_string_equal(a->error->request_id, b->error->request_id);
-	assert_string_equal(a->error->hint, b->error->hint);
+	assert_int_equal(a->error->advice, b->error->advice);
 }
 
 static void whole_job(void **state)
@@ -64,7 +71,7 @@ static void whole_job(void **state)
 	assert_same_request(job, back);
 	assert_same_course(job, back);
 	assert_false(list_linked(&back->link_in));
-	assert_false(list_linked(&back->dirty_in));
+	assert_false(list_linked(&back->item.in));
 	assert_true(!back->call && !back->view && !back->due_ms && !back->tries);
 	job_free(back);
 	job_free(job);
@@ -105,7 +112,7 @@ static void each_state(void **state)
 		assert_int_equal(jobs.at[i]->number, i + 1);
 		assert_int_equal(jobs.at[i]->state, JOB_STATES - 1 - i);
 	}
-	jobs_free(&jobs);
+	place_jobs_free(&jobs);
 	job_free(job);
 }
 

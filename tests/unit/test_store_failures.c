@@ -12,45 +12,11 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
+#include "failing_writes.h"
 #include "oom.h"
 #include "pimagefs/log.h"
 #include "store_place.h"
-
-/* The writes of SQLite fail from the n-th on. */
-static int writes_left = -1, write_errno;
-static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
-
-static ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset)
-{
-	if (writes_left >= 0 && writes_left-- == 0) {
-		writes_left = 0;
-		errno = write_errno;
-		return -1;
-	}
-	return real_pwrite(fd, bytes, size, offset);
-}
-
-static void set_pwrite(sqlite3_syscall_ptr fn)
-{
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-
-	if (vfs->xSetSystemCall(vfs, "pwrite64", fn) != SQLITE_OK)
-		assert_int_equal(vfs->xSetSystemCall(vfs, "pwrite", fn), SQLITE_OK);
-}
-
-static void watch_pwrite(void)
-{
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-	sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, "pwrite64");
-
-	if (!real)
-		real = vfs->xGetSystemCall(vfs, "pwrite");
-	assert_non_null(real);
-	memcpy(&real_pwrite, &real, sizeof(real_pwrite));
-	set_pwrite((sqlite3_syscall_ptr)failing_pwrite);
-}
 
 static int put_large_file(struct place *p, const char *text, size_t size)
 {
@@ -83,8 +49,7 @@ static void failing_writes(void **state, int number, int expected)
 	assert_non_null(text);
 	memset(text, 'x', size);
 	DO(p, store_put_fact(p->s, "a", "before"));
-	watch_pwrite();
-	write_errno = number;
+	writes_watch(number);
 	for (int n = 0;; n += 1 + n / 3) {
 		writes_left = n;
 		r = put_large_file(p, text, size);
@@ -103,7 +68,7 @@ static void failing_writes(void **state, int number, int expected)
 	}
 	assert_true(failed > 5);
 	place_reopen(p);
-	set_pwrite(NULL);
+	writes_unwatch();
 	place_assert_fact(p, "large", "yes");
 	assert_int_equal(store_each_file(p->s, count_file, &files_there), 0);
 	assert_int_equal(files_there, 1);
@@ -131,17 +96,16 @@ static void opening_on_a_full_disk(void **state)
 	struct error err;
 
 	place_close(p);
-	watch_pwrite();
-	write_errno = ENOSPC;
+	writes_watch(ENOSPC);
 	for (int n = 0; n < 3; n++) {
 		writes_left = n;
-		assert_int_equal(store_open(&p->s, scratch_path(p->folder, "new"), &err), -ENOSPC);
+		assert_int_equal(store_open(&p->s, scratch_path(p->folder, "new"), NULL, &err),
+				 -ENOSPC);
 		assert_null(p->s);
 		assert_non_null(strstr(err.message, "No space left"));
 	}
-	writes_left = -1;
-	set_pwrite(NULL);
-	assert_int_equal(store_open(&p->s, scratch_path(p->folder, "new"), &err), 0);
+	writes_unwatch();
+	assert_int_equal(store_open(&p->s, scratch_path(p->folder, "new"), NULL, &err), 0);
 	DO(p, store_put_fact(p->s, "a", "1"));
 }
 
@@ -154,9 +118,11 @@ static const char loose_tables[] =
 	" completed_ms, attempts, polls, predict_time_s, cost_usd, picture_path, picture_mime,"
 	" picture_width, picture_height, picture_bytes, sha256, error_class, error_http_status,"
 	" error_message, error_details, error_request_id, error_hint, unanswered,"
-	" unanswered_ms, reused_from);"
+	" unanswered_ms, reused_from, model, cancel_owed, spent, spent_ms, spent_cost,"
+	" tags, comment, rating, sidecar_old, of_file, part, line, origins,"
+	" own_seed, made_anew);"
 	"CREATE TABLE file (number INTEGER PRIMARY KEY, path, mode, mtime_ns, text, xattrs, job,"
-	" unsent);"
+	" unsent, unconfirmed);"
 	"CREATE TABLE folder (path, mode, mtime_ns);"
 	"CREATE TABLE create_sent (wall_ms);"
 	"CREATE TABLE fact (name, value);";
@@ -170,7 +136,7 @@ static void loosen(struct place *p, const char *rows)
 	place_close(p);
 	place_sql(p, loose_tables);
 	place_sql(p, rows);
-	assert_int_equal(store_open(&p->s, place_folder(p), NULL), 0);
+	assert_int_equal(store_open(&p->s, place_folder(p), NULL, NULL), 0);
 }
 
 static void assert_logged(struct place *p, const char *words)
@@ -224,21 +190,26 @@ static void job_columns_without_sense(void **state)
 	       " CAST(X'ff' AS TEXT), X'7b7d', 'seed', 12, 'a' || CHAR(0) || 'b', -5, 'x', 1e300,"
 	       " -1, 99999999999, 'fast', -3, 5, 'text/html', -1, 99999999999, 'many', 'abc',"
 	       " 'service', 'five', NULL, 7, CAST(X'80' AS TEXT), 'hint',"
-	       " 1e99, -4, X'70');"
+	       " 1e99, -4, X'70', 7, 'x', -1, 'x', -7, X'41', CAST(X'ff' AS TEXT), 11, 'x',"
+	       " -3, -1, X'41', CAST(X'ff' AS TEXT), 'x', -9);"
 	       "INSERT INTO job (number, id, state, error_class) VALUES (2, 'b', 'held', 'odd')");
 	DO(p, store_delete_job(p->s, 2));
 	job = place_load_job(p);
 	assert_true(!job->prompt && !job->input && !job->prediction_id && !job->link);
 	assert_true(!job->has_seed && job->predict_time_s < 0 && job->cost_usd < 0);
+	assert_string_equal(job->model, "p-image-lora-text-to-image");
 	assert_true(job->created_ms == 0 && job->submitted_ms == 0 && job->completed_ms >= 0);
 	assert_true(job->attempts == 0 && job->polls == UINT32_MAX);
 	assert_true(!job->picture_path && job->picture.kind == PICTURE_NONE);
 	assert_true(job->picture.width == 0 && job->picture.height == UINT32_MAX);
 	assert_string_equal(job->sha256, "");
+	assert_true(!job->set && !job->part && !job->line && !job->origins);
+	assert_true(!job->tags && !job->comment && job->rating < 0 && !job->sidecar_old);
 	assert_true(job->unanswered == 1000000 && job->unanswered_ms == 0 && !job->reused_from);
+	assert_true(job->spent == 0 && job->spent_ms == 0 && job->spent_cost == 0);
 	assert_int_equal(job->error->class, ERROR_SERVICE);
 	assert_string_equal(job->error->message, "");
-	assert_string_equal(job->error->hint, "hint");
+	assert_int_equal(job->error->advice, ADVICE_NONE);
 	job_free(job);
 	assert_int_equal(log_open("stderr", LOG_LEVEL_INFO), 0);
 }
@@ -258,8 +229,8 @@ static void other_rows_without_sense(void **state)
 
 	loosen(p, "INSERT INTO file (number) VALUES (1);"
 		  "INSERT INTO file (number, path) VALUES (2, 'fox');"
-		  "INSERT INTO file VALUES (3, '', 'x', 'x', 1, 2.5, 'x', X'ff');"
-		  "INSERT INTO file VALUES (4, 'dog', 'x', 'x', 1, 2.5, 'x', X'ff');"
+		  "INSERT INTO file VALUES (3, '', 'x', 'x', 1, 2.5, 'x', X'ff', 'x');"
+		  "INSERT INTO file VALUES (4, 'dog', 'x', 'x', 1, 2.5, 'x', X'ff', 'x');"
 		  "INSERT INTO folder VALUES (NULL, NULL, NULL), ('cats', 'x', X'ff');"
 		  "INSERT INTO create_sent VALUES (NULL), ('x');"
 		  "INSERT INTO fact VALUES (NULL, 'x'), ('a', NULL), ('b', X'ff'), ('c', 'good')");
@@ -292,10 +263,10 @@ static void no_memory(void **state)
 		failed = oom_off();
 		assert_int_equal(r, failed ? -ENOMEM : 0);
 		assert_int_equal(jobs.n, failed ? 0 : 1);
-		jobs_free(&jobs);
+		place_jobs_free(&jobs);
 	}
 	oom_fail_after(0);
-	assert_int_equal(store_open(&s, scratch_path(p->folder, "other"), NULL), -ENOMEM);
+	assert_int_equal(store_open(&s, scratch_path(p->folder, "other"), NULL, NULL), -ENOMEM);
 	assert_true(oom_off() > 0);
 	job_free(job);
 }

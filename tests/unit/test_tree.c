@@ -10,6 +10,7 @@
 
 #include "oom.h"
 #include "pimagefs/tree.h"
+#include "sim_world.h"
 
 /* How many nodes went, and the last one's data. */
 static struct {
@@ -27,7 +28,7 @@ static void on_freed(struct node *node, void *data)
 static int setup(void **state)
 {
 	memset(&gone, 0, sizeof(gone));
-	*state = tree_new(on_freed, &gone);
+	*state = tree_new(sim_world_any(), on_freed, &gone);
 	return *state ? 0 : -1;
 }
 
@@ -343,7 +344,7 @@ static void test_folder_of_hidden_names_is_empty(void **state)
 
 static void test_free_with_everything_referenced(void **state)
 {
-	struct tree *t = tree_new(on_freed, &gone);
+	struct tree *t = tree_new(sim_world_any(), on_freed, &gone);
 	struct node *cats, *node;
 
 	(void)state;
@@ -399,13 +400,52 @@ static void test_out_of_memory(void **state)
 		int r = -ENOMEM;
 
 		oom_fail_after(n);
-		t = tree_new(on_freed, &gone);
+		t = tree_new(sim_world_any(), on_freed, &gone);
 		if (t)
 			r = build(t);
 		failed = oom_off();
 		assert_int_equal(r, failed ? -ENOMEM : 0);
 		tree_free(t);
 	}
+}
+
+/* What was told, as "+name", "~name", "-name". */
+static void on_change(enum tree_change change, const struct entry *entry, void *data)
+{
+	static const char marks[] = {
+		[TREE_APPEARED] = '+', [TREE_CHANGED] = '~', [TREE_GONE] = '-'
+	};
+	char *told = data, mark[2] = { marks[change] };
+
+	strcat(strcat(told, mark), entry->name);
+}
+
+static void test_who_listens_hears_of_names(void **state)
+{
+	struct tree *t = *state;
+	struct node *root = tree_root(t), *file;
+	char told[100] = "", other[100] = "";
+	struct entry *entry, *hidden;
+
+	assert_int_equal(tree_listen(t, on_change, told), 0);
+	assert_int_equal(tree_listen(t, on_change, other), 0);
+	file = make(t, NODE_STATUS);
+	assert_int_equal(tree_link(root, "a", file, true, &entry), 0);
+	assert_string_equal(told, "+a");
+	assert_int_equal(tree_link(root, "b", file, false, &hidden), 0); /* nobody sees that one */
+	node_changed(file);
+	assert_string_equal(told, "+a~a");
+	tree_list(hidden, true);
+	node_changed(file);
+	assert_string_equal(told, "+a~a+b~a~b");
+	tree_list(hidden, true); /* it is */
+	tree_list(hidden, false);
+	tree_unlink(hidden);
+	assert_int_equal(tree_rename(&entry, root, "c"), 0);
+	tree_unlink(entry);
+	assert_string_equal(told, "+a~a+b~a~b-b+c-a-c");
+	assert_string_equal(other, told);
+	node_unpin(file);
 }
 
 int main(void)
@@ -424,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rename_of_a_second_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_listens_hears_of_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_of_hidden_names_is_empty, setup,
 						teardown),

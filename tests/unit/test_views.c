@@ -14,7 +14,7 @@
 #include "oom.h"
 #include "pimagefs/log.h"
 
-struct world {
+struct fixture {
 	struct tree *tree;
 	struct node *images, *status;
 	struct views *v;
@@ -38,18 +38,19 @@ static struct job *job_of(const char *id, enum job_state state)
 
 	assert_non_null(job);
 	job->state = state;
-	job->current = job->filed = true;
+	job->current = true;
+	job->file = job; /* any */
 	assert_int_equal(job_set_text(&job->input, "{}"), 0);
 	return job;
 }
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct fixture *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -1;
-	w->tree = tree_new(NULL, NULL);
+	w->tree = tree_new(sim_world_any(), NULL, NULL);
 	assert_non_null(w->tree);
 	w->images = plant(w->tree, AREA_IMAGES, "images");
 	w->status = plant(w->tree, AREA_STATUS, "status");
@@ -61,7 +62,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	views_forget(w->v, w->job);
 	job_free(w->job);
@@ -72,7 +73,7 @@ static int teardown(void **state)
 }
 
 /* 0: absent, 1: resolves, 2: listed. */
-static void assert_names(struct world *w, const char *id, int png, int reason, int status)
+static void assert_names(struct fixture *w, const char *id, int png, int reason, int status)
 {
 	char name[64];
 
@@ -84,7 +85,7 @@ static void assert_names(struct world *w, const char *id, int png, int reason, i
 	assert_int_equal(core_name(w->status, name), status);
 }
 
-static void assert_in_state(struct world *w, enum job_state state, int png, int reason)
+static void assert_in_state(struct fixture *w, enum job_state state, int png, int reason)
 {
 	w->job->state = state;
 	views_update(w->v, w->job);
@@ -93,7 +94,7 @@ static void assert_in_state(struct world *w, enum job_state state, int png, int 
 
 static void test_names_by_state(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	assert_names(w, "fox", 0, 0, 0);
 	assert_in_state(w, JOB_QUEUED, 2, 0);
@@ -112,7 +113,7 @@ static void test_names_by_state(void **state)
 
 static void test_empty_draft_has_no_picture(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	assert_int_equal(job_set_text(&w->job->input, NULL), 0);
 	assert_in_state(w, JOB_DRAFT, 0, 0);
@@ -125,7 +126,7 @@ static void test_empty_draft_has_no_picture(void **state)
 
 static void test_pending_need_not_be_listed(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	views_free(w->v);
 	assert_int_equal(views_new(&w->v, w->images, w->status, false), 0);
@@ -136,7 +137,7 @@ static void test_pending_need_not_be_listed(void **state)
 
 static void test_true_ending(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *pending;
 
 	views_update(w->v, w->job);
@@ -146,7 +147,7 @@ static void test_true_ending(void **state)
 	assert_int_equal(core_name(w->images, "fox.jpg"), 2);
 	assert_ptr_equal(tree_entry(w->images, "fox.jpg")->node, pending);
 	assert_ptr_equal(tree_entry(w->images, "fox.png")->node, pending);
-	assert_int_equal(pending->mode, 0444);
+	assert_int_equal(pending->mode, 0644);
 
 	w->job->picture.kind = PICTURE_WEBP;
 	w->job->state = JOB_FAILED; /* one state in between, as in life */
@@ -156,9 +157,26 @@ static void test_true_ending(void **state)
 	assert_int_equal(core_name(w->images, "fox.webp"), 2);
 }
 
+/* A thumbnailer remembers by the second what it could not read. */
+static void test_what_is_pending_is_older_by_a_second(void **state)
+{
+	struct fixture *w = *state;
+	const struct node *node;
+	int64_t pending_ns;
+
+	views_update(w->v, w->job);
+	node = tree_entry(w->images, "fox.png")->node;
+	pending_ns = node->mtime_ns;
+	w->job->completed_ms = w->job->created_ms; /* as fast as can be */
+	w->job->picture.kind = PICTURE_PNG;
+	assert_in_state(w, JOB_READY, 2, 0);
+	assert_true(node->mtime_ns == w->job->completed_ms * 1000000);
+	assert_true(node->mtime_ns - pending_ns >= 1000000000);
+}
+
 static void test_nodes_lead_to_the_job(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *picture;
 
 	w->job->completed_ms = 5000;
@@ -176,7 +194,7 @@ static void test_nodes_lead_to_the_job(void **state)
 
 static void test_dismissed(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 
 	w->job->dismissed = true;
 	w->job->picture.kind = PICTURE_PNG;
@@ -186,7 +204,7 @@ static void test_dismissed(void **state)
 	assert_in_state(w, JOB_FAILED, 1, 2);
 
 	w->job->dismissed = true; /* and its request is removed too: nothing is left to see */
-	w->job->filed = false;
+	w->job->file = NULL;
 	views_update(w->v, w->job);
 	assert_names(w, "fox", 0, 0, 0);
 	assert_in_state(w, JOB_QUEUED, 0, 0);
@@ -194,7 +212,7 @@ static void test_dismissed(void **state)
 
 static void test_a_newer_job_takes_the_names(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct job *newer = job_of("fox", JOB_QUEUED);
 	struct node *old, *new;
 
@@ -210,14 +228,19 @@ static void test_a_newer_job_takes_the_names(void **state)
 	assert_ptr_not_equal(new, old); /* a picture once served never changes under its inode */
 	assert_ptr_equal(views_picture(w->v, w->job), old);
 	assert_ptr_equal(old->data, w->job);
+	assert_true(old->superseded);
 	views_forget(w->v, newer);
 	job_free(newer);
 	assert_names(w, "fox", 0, 0, 0);
+	w->job->current = true; /* and has them back, as after a rename */
+	views_update(w->v, w->job);
+	assert_names(w, "fox", 2, 0, 2);
+	assert_false(old->superseded);
 }
 
 static void test_never_current(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *node;
 
 	w->job->current = false;
@@ -232,7 +255,7 @@ static void test_never_current(void **state)
 
 static void test_new_id(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *node;
 
 	views_update(w->v, w->job);
@@ -251,7 +274,7 @@ static void test_new_id(void **state)
 
 static void test_forget_while_open(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *node;
 
 	views_update(w->v, w->job);
@@ -269,7 +292,7 @@ static void test_forget_while_open(void **state)
 
 static void test_a_name_that_is_taken(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	struct node *folder;
 
 	assert_int_equal(tree_walk(w->images, "fox.png", true, 0755, &folder), 0);
@@ -282,7 +305,7 @@ static void test_a_name_that_is_taken(void **state)
 
 static void test_out_of_memory(void **state)
 {
-	struct world *w = *state;
+	struct fixture *w = *state;
 	unsigned failed = 1;
 
 	assert_int_equal(job_set_text(&w->job->id, "cats/tabby"), 0);
@@ -305,6 +328,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_empty_draft_has_no_picture, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending_need_not_be_listed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_true_ending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_pending_is_older_by_a_second, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_nodes_lead_to_the_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_newer_job_takes_the_names, setup, teardown),

@@ -1,0 +1,279 @@
+/*
+ * What the user may ask of a job: cancel, retry, ask again, remove, restore, mark.
+ *
+ * Happy path: each is a move of the job, or a change of what is stored of it; whoever asked waits
+ * for the commit (engine_commit), so that what was answered is on disk.
+ *
+ * Failures: -EINVAL where the job's state has nothing to do. What cannot be stored is not begun
+ * (engine_may_command), and what was begun is taken back.
+ */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pimagefs/clock.h"
+#include "pimagefs/log.h"
+
+/* A create that is out may be taken: until its answer is here that is not known. */
+static void leave_create(struct engine *e, struct job *job)
+{
+	const struct call *c = job->call;
+
+	if (c && c->service) {
+		gate_stray(e->gate, true);
+		job->unanswered++;
+		job->unanswered_ms = job->submitted_ms;
+	}
+}
+
+int engine_cancel(struct engine *e, struct job *job)
+{
+	/* Held, it may run too: the service was not yet told. */
+	bool runs = (job->state == JOB_PROCESSING || job->state == JOB_HELD) &&
+		    !job->prediction_over;
+	struct error why;
+
+	if (!job_may(job, JOB_CANCEL))
+		return -EINVAL;
+	error_set(&why, ERROR_CANCELLED, "cancelled");
+	/* A create in flight flies on: its answer tells the id to cancel. */
+	if (job->state == JOB_CREATING)
+		leave_create(e, job);
+	else
+		call_stop(job);
+	jobs_end(e->jobs, job, JOB_CANCEL, &why);
+	if (runs)
+		jobs_owe_cancel(e->jobs, job, true);
+	return 0;
+}
+
+static void forget_reason(struct engine *e, struct job *job)
+{
+	job_set_error(job, NULL);
+	job->completed_ms = 0;
+	job->dismissed = false;
+	job->cancel_owed = false;
+	job->tries = 0;
+	job->relinks = 0;
+	job->due_ms = 0;
+	gate_reopen(e->gate);
+}
+
+int engine_retry(struct engine *e, struct job *job)
+{
+	bool resume = job->prediction_id && !job->prediction_over;
+
+	if (!job_retryable(job) || !job->input)
+		return -EINVAL;
+	/* A cancelled create may still be in flight; its answer must not meet a second one. */
+	if (job->call && !job->cancel_owed)
+		return -EINVAL;
+	if (job->call)
+		call_let_go(job->call);
+	forget_reason(e, job);
+	job->command = e->command;
+	if (resume) {
+		job->asked_again = true;
+		jobs_move(e->jobs, job, JOB_RESUME);
+		job->due_ms = 0;
+	} else {
+		job->cost_usd = -1; /* the earlier prediction's stays in the sum */
+		job->order = jobs_next_order(e->jobs);
+		jobs_move(e->jobs, job, JOB_RETRY);
+		if (job->reused_from && !reuse_picture(e, job))
+			job_set_text(&job->reused_from, NULL);
+	}
+	schedule_wake(e);
+	return 0;
+}
+
+static int copy_request(const struct job *from, struct job *to)
+{
+	int r = job_set_text(&to->model, from->model);
+
+	if (r == 0)
+		r = job_set_text(&to->prompt, from->prompt);
+	if (r == 0)
+		r = job_set_text(&to->line, from->line);
+	if (r == 0)
+		r = job_set_text(&to->origins, from->origins);
+	return r < 0 ? r : job_set_text(&to->input, from->input);
+}
+
+/* The seed that was picked may be picked anew. */
+static int other_seed_of(struct engine *e, struct job *job)
+{
+	int64_t seed = (int64_t)world_below(e->on.world, UINT64_C(1) << 31);
+	char *input;
+	int r = request_reseed(job->model, job->input, seed, &input);
+
+	if (r <= 0)
+		return r;
+	text_wipe(&job->input);
+	job->input = input;
+	job->seed = seed;
+	job->has_seed = true;
+	return 0;
+}
+
+int engine_again(struct engine *e, struct job *job, bool other_seed, struct job **out)
+{
+	struct job *new;
+	int r;
+
+	if (!job->input || job->state == JOB_DRAFT || request_is_masked(job->input))
+		return -EINVAL;
+	new = engine_draft(e, job->id);
+	r = new ? copy_request(job, new) : -ENOMEM;
+	if (r == 0) {
+		new->has_seed = job->has_seed;
+		new->seed = job->seed;
+		new->part = job->part;
+		new->set = job->set;
+		new->file = job->file;
+		new->made_anew = true;
+		new->command = e->command;
+		if (other_seed)
+			r = other_seed_of(e, new);
+	}
+	if (r == 0)
+		r = engine_submit(e, new);
+	if (r < 0) {
+		if (new)
+			engine_discard(e, new);
+		return r;
+	}
+	engine_set_of(e, job, NULL, 0);
+	*out = new;
+	return 0;
+}
+
+int engine_may_command(struct engine *e)
+{
+	char when[CLOCK_TEXT];
+	int r;
+
+	clock_rfc3339(world_wall_ms(e->on.world), when);
+	r = ledger_fact(e->on.ledger, "commanded", when);
+	e->command++;
+	gate_remember(e->gate);
+	return r < 0 ? r : ledger_sync(e->on.ledger);
+}
+
+static int take_back(struct job *job, void *data)
+{
+	struct engine *e = data;
+	struct error why;
+
+	if (job->command != e->command)
+		return 0;
+	job->asked_again = false; /* to poll what is paid for costs nothing; a new create would */
+	error_set(&why, ERROR_INTERRUPTED,
+		  "that it was asked for again could not be stored; it was not sent");
+	why.advice = ADVICE_RETRY;
+	if (job->state == JOB_QUEUED)
+		jobs_end(e->jobs, job, JOB_HOLD, &why);
+	return 0;
+}
+
+int engine_commit(struct engine *e)
+{
+	int r = ledger_sync(e->on.ledger);
+
+	if (r == 0)
+		return 0;
+	jobs_each(e->jobs, take_back, e);
+	gate_take_back(e->gate);
+	return r;
+}
+
+static int cancel_one(struct job *job, void *data)
+{
+	engine_cancel(data, job);
+	return 0;
+}
+
+void engine_cancel_all(struct engine *e)
+{
+	jobs_each(e->jobs, cancel_one, e);
+}
+
+static int retry_one(struct job *job, void *data)
+{
+	bool failed = (job->state == JOB_FAILED || job->state == JOB_HELD) && !job_is_removed(job);
+	enum error_class class = job->error ? job->error->class : ERROR_NONE;
+
+	if (job->current && failed && class != ERROR_UNCERTAIN && class != ERROR_INTERRUPTED &&
+	    class != ERROR_LOST)
+		engine_retry(data, job);
+	return 0;
+}
+
+void engine_retry_failed(struct engine *e)
+{
+	jobs_each(e->jobs, retry_one, e);
+}
+
+int engine_pause(struct engine *e, bool paused)
+{
+	int r = gate_pause(e->gate, paused);
+
+	schedule_wake(e);
+	return r;
+}
+
+int engine_may_dismiss(struct engine *e, const struct job *job)
+{
+	bool moves = job && job->state == JOB_READY && job->picture_path;
+
+	return moves && library_may_write(e->on.library, 0) == -EROFS ? -EROFS : 0;
+}
+
+int engine_dismiss(struct engine *e, struct job *job)
+{
+	bool pending = job_pending(job);
+	int r = engine_may_dismiss(e, job);
+
+	if (r < 0)
+		return r;
+	job->dismissed = true;
+	if (pending)
+		return engine_cancel(e, job);
+	jobs_touch(e->jobs, job);
+	if (job->state == JOB_READY)
+		trash_later(e, job);
+	return 0;
+}
+
+int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *text, size_t size)
+{
+	int r = job_has_picture(job) ? engine_may_command(e) : -EPERM;
+
+	if (r == 0)
+		r = mark_set(job, mark, text, size);
+	if (r < 0)
+		return r;
+	job->sidecar_old = true;
+	jobs_touch(e->jobs, job);
+	r = engine_commit(e);
+	trash_settle(e, job);
+	return r;
+}
+
+int engine_restore(struct engine *e, struct job *job)
+{
+	if (job->state != JOB_READY || !job->picture_path || job_has_picture(job))
+		return -EINVAL;
+	job->dismissed = false;
+	jobs_touch(e->jobs, job);
+	trash_settle(e, job);
+	return 0;
+}
+
+void engine_picture_gone(struct engine *e, struct job *job)
+{
+	/* It may just be on its way to the trash or back. */
+	if (job_has_picture(job) && !job->chore)
+		trash_lose(e, job);
+}

@@ -1,0 +1,271 @@
+/* engine: a picture is in the library once, whatever came between its name and the commit. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core_world.h"
+#include "faulty_disk.h"
+#include "pimagefs/engine.h"
+
+#define DAY INT64_C(86400000)
+
+/* The core again, on a disk that can fail. */
+static void open_on(struct core *c, struct faulty_disk *disk)
+{
+	core_close(c);
+	faulty_disk_init(disk);
+	c->sim.world.disk = &disk->disk;
+	core_open(c);
+	core_start(c);
+}
+
+static void deliver(struct core *c)
+{
+	core_wait_calls(c, FAKE_DOWNLOAD, 1);
+	fake_deliver(&c->api, c->png.data, c->png.size);
+}
+
+static void poll_done(struct core *c)
+{
+	core_wait_calls(c, FAKE_POLL, 1);
+	fake_done(&c->api, "https://cdn.test/again.png");
+}
+
+static unsigned count(struct core *c, const char *ending)
+{
+	struct buf names = BUF_INIT;
+	unsigned n = 0;
+
+	scratch_list(scratch_path(c->folder, "pictures"), &names);
+	for (const char *p = buf_text(&names); (p = strstr(p, ending)); p++)
+		n++;
+	buf_release(&names);
+	return n;
+}
+
+static void assert_there(struct core *c, const struct job *job)
+{
+	char path[2 * SCRATCH_PATH];
+
+	core_assert_state(job, JOB_READY);
+	snprintf(path, sizeof(path), "%s/pictures/%s", c->folder, job->picture_path);
+	assert_int_equal(access(path, R_OK), 0);
+	memcpy(path + strlen(path) - 3, "json", 5);
+	assert_int_equal(access(path, R_OK), 0);
+}
+
+/* Wherever the disk begins to fail, and goes on to fail when the picture is to leave its name. */
+static void each_failure(struct core *c, void (*between)(struct core *c, struct job *job))
+{
+	struct faulty_disk disk;
+	unsigned made = 0;
+	int left = 0;
+
+	for (open_on(c, &disk); left >= 0; made++) {
+		char id[16], prediction[16];
+		struct job *job;
+
+		snprintf(id, sizeof(id), "fox%u", made);
+		snprintf(prediction, sizeof(prediction), "p%u", made);
+		job = core_downloading(c, id, prediction);
+		core_settle(c);
+		disk.left = (int)made;
+		disk.stuck = true;
+		deliver(c);
+		left = job->state == JOB_READY ? -1 : disk.left;
+		disk.left = -1;
+		if (between)
+			between(c, job);
+		job = engine_find_prediction(c->engine, prediction);
+		if (job->state == JOB_DOWNLOADING)
+			deliver(c);
+		assert_there(c, job);
+		assert_int_equal(count(c, ".png"), made + 1);
+	}
+	assert_true(made > 10);
+	core_close(c);
+}
+
+static void test_what_the_disk_did_not_let_go(void **state)
+{
+	each_failure(*state, NULL);
+}
+
+static void rename_it(struct core *c, struct job *job)
+{
+	char id[32];
+
+	snprintf(id, sizeof(id), "bear-%s", job->id);
+	assert_int_equal(engine_rename(c->engine, job, id), 0);
+}
+
+static void test_under_another_name(void **state)
+{
+	each_failure(*state, rename_it);
+}
+
+static void crash(struct core *c, struct job *job)
+{
+	(void)job;
+	core_settle(c);
+	core_crash(c);
+}
+
+static void test_after_a_crash(void **state)
+{
+	each_failure(*state, crash);
+}
+
+static void rename_and_crash(struct core *c, struct job *job)
+{
+	rename_it(c, job);
+	crash(c, job);
+}
+
+static void test_under_another_name_after_a_crash(void **state)
+{
+	each_failure(*state, rename_and_crash);
+}
+
+/* The clock was a day behind while the picture was kept. */
+static void test_a_clock_that_was_wrong(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_downloading(c, "fox", "p1");
+
+	core_settle(c);
+	c->sim.wall_ms -= DAY;
+	deliver(c);
+	core_assert_state(job, JOB_READY);
+	c->sim.wall_ms += DAY;
+	core_crash(c);
+	job = engine_find_prediction(c->engine, "p1");
+	if (job->state != JOB_READY)
+		deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+}
+
+static void test_a_clock_that_is_behind(void **state)
+{
+	struct core *c = *state;
+
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	c->sim.wall_ms -= 3 * DAY;
+	deliver(c);
+	c->sim.wall_ms += DAY;
+	core_crash(c);
+	assert_there(c, engine_find_prediction(c->engine, "p1"));
+	core_assert_idle(c);
+	assert_int_equal(c->api.sent[FAKE_DOWNLOAD], 0);
+	assert_int_equal(count(c, ".png"), 1);
+}
+
+/* What a cancel leaves on its way to the disk is gone before the retry keeps its own. */
+static void test_cancelled_on_its_way(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_downloading(c, "fox", "p1");
+
+	c->sim.disk_hangs = true;
+	deliver(c);
+	assert_int_equal(engine_cancel(c->engine, job), 0);
+	assert_int_equal(engine_retry(c->engine, job), 0);
+	poll_done(c);
+	deliver(c);
+	core_assert_state(job, JOB_DOWNLOADING);
+	core_assert_error(job, ERROR_DOWNLOAD);
+	c->sim.disk_hangs = false;
+	deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+	assert_int_equal(count(c, ".json"), 1);
+}
+
+/* The library cannot remove it: the retry finds it. */
+static void test_cancelled_and_not_removed(void **state)
+{
+	struct core *c = *state;
+	struct faulty_disk disk;
+	struct job *job;
+
+	for (int n = 0; n < 40; n++) {
+		open_on(c, &disk);
+		job = core_downloading(c, "fox", "p1");
+		c->sim.disk_hangs = true;
+		deliver(c);
+		assert_int_equal(engine_cancel(c->engine, job), 0);
+		disk.left = n;
+		disk.stuck = true;
+		c->sim.disk_hangs = false;
+		sim_world_work(&c->sim);
+		disk.left = -1;
+		assert_int_equal(engine_retry(c->engine, job), 0);
+		poll_done(c);
+		deliver(c);
+		assert_there(c, job);
+		assert_int_equal(count(c, ".png"), (unsigned)n + 1);
+	}
+	core_close(c);
+}
+
+/* A folder that cannot be read may hide it: that is waited for. */
+static int list_fails(const struct disk *d, int dir, int (*fn)(const char *, void *), void *data)
+{
+	(void)d;
+	(void)dir;
+	(void)fn;
+	(void)data;
+	return -EIO;
+}
+
+static void test_what_cannot_be_read(void **state)
+{
+	struct core *c = *state;
+	struct faulty_disk disk;
+	int waits = 0;
+
+	open_on(c, &disk);
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	core_crash(c);
+	disk.disk.list = list_fails;
+	/* But not for ever. */
+	for (struct job *job = engine_find_prediction(c->engine, "p1"); job->state != JOB_READY;
+	     waits++) {
+		assert_int_equal(count(c, ".png"), 0);
+		deliver(c);
+	}
+	assert_int_equal(waits, 7);
+	assert_int_equal(count(c, ".png"), 1);
+	core_close(c);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, core_make, core_drop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_what_the_disk_did_not_let_go),
+		TEST(test_under_another_name),
+		TEST(test_after_a_crash),
+		TEST(test_under_another_name_after_a_crash),
+		TEST(test_a_clock_that_was_wrong),
+		TEST(test_a_clock_that_is_behind),
+		TEST(test_cancelled_on_its_way),
+		TEST(test_cancelled_and_not_removed),
+		TEST(test_what_cannot_be_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
