@@ -59,12 +59,13 @@ sed -i '\''s|^#key_file =.*|key_file = ~/.config/pimagefs/key|'\'' ~/.config/pim
 	['inotifywait -q -m -e moved_to --format %f images |
     while read -r name; do if [ -s "images/$name" ]; then echo "there: $name"; fi; done']='
 		(eval "$BLOCK") >"$T/there" 2>&1 &
-		until [ -s "$T/there" ]; do
-			echo "a watched fox" >requests/watched
-			cat images/watched.png >"$T/watched.png"
+		n=0
+		until [ -s "$T/there" ]; do # names of their own: one that is asked again at once is pending when its watcher looks
+			echo "a watched fox" >requests/watched-$((n += 1))
+			cat images/watched-$n.png >"$T/watched.png"
 		done
 		kill "$(pgrep -P $! -x inotifywait)"
-		grep -qx "there: watched.png" "$T/there"'
+		grep -q "^there: watched-[0-9]*.png\$" "$T/there"'
 	['```ini
 [pictures]
     path = /srv/pictures
@@ -101,14 +102,14 @@ paste_blocks() {
 	local block n=0
 	while IFS= read -r -d '' block; do
 		n=$((n + 1))
-		printf 'BLOCK=%q\necho "$(date +%%T.%%N) --- block %d: ${BLOCK%%%%$'"'\\\\n'"'*}"\n' "$block" "$n"
+		printf 'BLOCK=%q\necho "--- block %d: ${BLOCK%%%%$'"'\\\\n'"'*}"\n' "$block" "$n"
 		printf '%s\n' "${INSTEAD[$block]:-$block}"
 	done < <(blocks "$1") >"$T/paste"
 	[ "$n" -gt 0 ]
 	export T STUB
 	export -f settings_of_the_test
 	sed -i "1i cd $(printf %q "$2")" "$T/paste"
-	{ timeout $((LIMIT * 8)) bash -e -o pipefail "$T/paste" </dev/null >"$T/pasted" 2>&1 3>&- 4>&-; rc=$?; cp "$T/pasted" /tmp/pasted.$(basename "$1"); (exit $rc); } || {
+	timeout $((LIMIT * 8)) bash -e -o pipefail "$T/paste" </dev/null >"$T/pasted" 2>&1 3>&- 4>&- || {
 		echo "exit status $? in $1:"
 		tail -n 25 "$T/pasted"
 		return 1
