@@ -5,7 +5,8 @@
  *
  * Happy path: the name that the job remembers, then those that its id could have; the sidecar
  * beside the picture says of which prediction it is. Its folder is synced before anybody relies on
- * it.
+ * it. A power cut can part the two while a failed keeping is undone: a picture without a sidecar is
+ * known by its bytes, if these are at hand, and gets its sidecar again.
  *
  * Failures: what cannot be read may hide it. Who is about to keep a second one waits then for the
  * disk, but not for ever: a folder that can never be read again must not hold back what was paid
@@ -43,13 +44,35 @@ void adopt_release(struct adopt *a)
 	*a = (struct adopt){ .id = NULL };
 }
 
+/* Alone: is it what was just made? */
+static int look_at_bytes(const struct library_found *found, struct adopt *a)
+{
+	struct library_entry entry;
+	int r;
+
+	if (!a->made || found->bytes != a->made->bytes ||
+	    library_measure(a->library, found->path, &entry) < 0 ||
+	    memcmp(entry.sha256, a->made->sha256, sizeof(entry.sha256)) != 0)
+		return 0;
+	r = library_write_sidecar(a->library, found->path, a->name->sidecar, a->name->chance);
+	if (r == 0 && !(entry.path = strdup(found->path)))
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	a->entry = entry;
+	a->completed_ms = a->name->wall_ms;
+	return 1;
+}
+
 static int look_at(const struct library_found *found, void *data)
 {
 	struct adopt *a = data;
 	struct job *told;
 	bool same;
 
-	if (!found->sidecar || sidecar_read(found->sidecar, found->sidecar_size, &told) < 0)
+	if (!found->sidecar)
+		return look_at_bytes(found, a);
+	if (sidecar_read(found->sidecar, found->sidecar_size, &told) < 0)
 		return 0;
 	same = told->prediction_id && strcmp(told->prediction_id, a->prediction_id) == 0 &&
 	       told->picture.kind != PICTURE_NONE && told->picture_bytes == found->bytes;
@@ -65,7 +88,10 @@ static int look_at(const struct library_found *found, void *data)
 
 int adopt_look(struct adopt *a, struct library *l)
 {
-	int r = a->path ? library_one(l, a->path, look_at, a) : 0;
+	int r;
+
+	a->library = l;
+	r = a->path ? library_one(l, a->path, look_at, a) : 0;
 
 	if (r == -ENOENT || r == -EINVAL || (r < 0 && !a->strict))
 		r = 0;

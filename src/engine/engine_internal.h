@@ -82,7 +82,10 @@ struct adopt {
 	char *id, *prediction_id, *path; /* path NULL: the job remembers none */
 	int64_t since_ms;
 	bool strict;
+	const struct library_entry *made; /* what would be kept, and how; NULL: nothing is */
+	const struct library_name *name;
 
+	struct library *library;
 	struct library_entry entry; /* what was found */
 	int64_t completed_ms;
 };

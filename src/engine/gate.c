@@ -331,7 +331,7 @@ int gate_may_accept(struct gate *g)
 int gate_send(struct gate *g, int64_t *wall_ms)
 {
 	int64_t wall = world_wall_ms(g->on.world);
-	int r = ledger_create_sent(g->on.ledger, wall, wall - g->window.window_ms);
+	int r = ledger_create_sent(g->on.ledger, wall, wall - g->window.window_ms - ANSWER_MS);
 
 	if (r < 0)
 		return r;

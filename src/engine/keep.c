@@ -232,9 +232,13 @@ static void examine_it(struct library_work *w)
 static void keep_it(struct library_work *w)
 {
 	struct keep *k = list_entry(w, struct keep, work);
+	int r = 0;
 
-	int r = k->looks ? adopt_look(&k->adopt, w->library) : 0;
-
+	if (k->looks) {
+		k->adopt.made = &k->kept.entry;
+		k->adopt.name = &k->name;
+		r = adopt_look(&k->adopt, w->library);
+	}
 	if (r > 0) {
 		k->kept.entry = k->adopt.entry;
 		k->kept.wall_ms = k->adopt.completed_ms;

@@ -52,14 +52,22 @@ static unsigned count(struct core *c, const char *ending)
 	return n;
 }
 
+/* Of the library's file behind path. */
+static void library_file(struct core *c, const char *path, const char *ending,
+			 char out[2 * SCRATCH_PATH])
+{
+	snprintf(out, 2 * SCRATCH_PATH, "%s/pictures/%.*s%s", c->folder, (int)strlen(path) - 3,
+		 path, ending);
+}
+
 static void assert_there(struct core *c, const struct job *job)
 {
 	char path[2 * SCRATCH_PATH];
 
 	core_assert_state(job, JOB_READY);
-	snprintf(path, sizeof(path), "%s/pictures/%s", c->folder, job->picture_path);
+	library_file(c, job->picture_path, "png", path);
 	assert_int_equal(access(path, R_OK), 0);
-	memcpy(path + strlen(path) - 3, "json", 5);
+	library_file(c, job->picture_path, "json", path);
 	assert_int_equal(access(path, R_OK), 0);
 }
 
@@ -171,6 +179,47 @@ static void test_a_clock_that_is_behind(void **state)
 	assert_int_equal(count(c, ".png"), 1);
 }
 
+/* A power cut while a failed keeping was undone has left the picture, and not its sidecar. */
+static void test_parted_from_its_sidecar(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_downloading(c, "fox", "p1");
+	char path[2 * SCRATCH_PATH];
+
+	core_settle(c);
+	deliver(c);
+	library_file(c, job->picture_path, "json", path);
+	assert_int_equal(unlink(path), 0);
+	core_crash(c);
+	job = engine_find_prediction(c->engine, "p1");
+	core_assert_state(job, JOB_DOWNLOADING);
+	deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+}
+
+static void test_another_picture_without_a_sidecar(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_downloading(c, "fox", "p1");
+	char path[2 * SCRATCH_PATH];
+	FILE *f;
+
+	core_settle(c);
+	deliver(c);
+	library_file(c, job->picture_path, "json", path);
+	assert_int_equal(unlink(path), 0);
+	library_file(c, job->picture_path, "png", path);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	fputc('x', f);
+	fclose(f);
+	core_crash(c);
+	deliver(c);
+	assert_there(c, engine_find_prediction(c->engine, "p1"));
+	assert_int_equal(count(c, ".png"), 2);
+}
+
 /* What a cancel leaves on its way to the disk is gone before the retry keeps its own. */
 static void test_cancelled_on_its_way(void **state)
 {
@@ -262,6 +311,8 @@ int main(void)
 		TEST(test_under_another_name_after_a_crash),
 		TEST(test_a_clock_that_was_wrong),
 		TEST(test_a_clock_that_is_behind),
+		TEST(test_parted_from_its_sidecar),
+		TEST(test_another_picture_without_a_sidecar),
 		TEST(test_cancelled_on_its_way),
 		TEST(test_cancelled_and_not_removed),
 		TEST(test_what_cannot_be_read),

@@ -109,6 +109,33 @@ static void test_creates_per_window(void **state)
 	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
 }
 
+/* The service may have counted one as late as when it was answered. */
+static void test_what_was_answered_late_is_remembered_as_long(void **state)
+{
+	struct core *c = *state;
+
+	c->settings->limits.creates_per_minute = 2;
+	c->settings->limits.window_s = 10;
+	core_restart(c);
+	core_submit(c, "a");
+	core_wait_calls(c, FAKE_CREATE, 1);
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
+	core_pass(c, 100);
+	core_submit(c, "b");
+	core_wait_calls(c, FAKE_CREATE, 1);
+	core_pass(c, 300);
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED); /* counts for ten seconds from now */
+	core_pass(c, 9800);
+	core_submit(c, "c");
+	core_wait_calls(c, FAKE_CREATE, 1); /* the first has left the window */
+	core_crash(c);
+	core_submit(c, "d");
+	core_settle(c);
+	core_find(c, "d", JOB_QUEUED);
+	assert_int_equal(c->api.sent[FAKE_CREATE], 0);
+	core_wait_calls(c, FAKE_CREATE, 1);
+}
+
 static void test_no_timer_without_work(void **state)
 {
 	struct core *c = *state;
@@ -220,6 +247,7 @@ int main(void)
 		TEST(test_order_of_the_queue),
 		TEST(test_concurrent),
 		TEST(test_creates_per_window),
+		TEST(test_what_was_answered_late_is_remembered_as_long),
 		TEST(test_no_timer_without_work),
 		TEST(test_what_is_not_due_waits),
 		TEST(test_drain),
