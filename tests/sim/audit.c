@@ -84,6 +84,23 @@ void audit_reused(struct sim *s, const struct job *job)
 	t->reuse_unstored++;
 }
 
+static int find_owner(struct job *job, void *data)
+{
+	struct sim *s = ((void **)data)[0];
+	const struct prediction *p = ((void **)data)[1];
+
+	return job->state == JOB_CREATING && text_of_job(s, job) == p->text &&
+	       strcmp(job->id, p->owner) == 0;
+}
+
+/* Not for another request of the same text, which the user has asked for, too. */
+static bool is_sent_for_owner(struct sim *s, const struct prediction *p)
+{
+	void *data[] = { s, (void *)(uintptr_t)p };
+
+	return !*p->owner || engine_each(s->house.engine, find_owner, data);
+}
+
 void audit_send(struct sim *s, struct text *t)
 {
 	audit_pressure(s);
@@ -98,7 +115,8 @@ void audit_send(struct sim *s, struct text *t)
 	list_each (p, &s->service.predictions) {
 		const struct prediction *one = list_entry(p, struct prediction, in);
 
-		if (one->text == t && t->submits <= 1 && is_owned(s, one))
+		if (one->text == t && t->submits <= 1 && is_owned(s, one) &&
+		    is_sent_for_owner(s, one))
 			violation(s, "'%s' is bought again, and %s is not over", t->prompt,
 				  one->id);
 	}
@@ -202,8 +220,11 @@ void audit_change(struct sim *s, const struct job *job)
 static const struct prediction *prediction_of(const struct sim *s, const struct job *job)
 {
 	const char *id = job->prediction_id ? job->prediction_id : job->reused_from;
+	struct prediction *p = id ? service_find(s, id) : NULL;
 
-	return id ? service_find(s, id) : NULL;
+	if (p && job->prediction_id)
+		snprintf(p->owner, sizeof(p->owner), "%s", job->id);
+	return p;
 }
 
 void audit_job(struct sim *s, const struct job *job)

@@ -121,7 +121,8 @@ static void grant_more(struct wish *w, unsigned i, bool again, int r)
 	struct text *t = w->texts[i];
 	int more = t->spent + w->owed[i];
 
-	t->submits += again; /* also if it failed: a retry may then ask for it */
+	/* Also if it failed: a retry may then ask for it. One that was held is asked for now. */
+	t->submits += again || !t->submits;
 	if (r < 0 && !w->sim->dead) {
 		t->limbo = t->limbo || ledger_health(w->sim->house.ledger) < 0;
 		return;

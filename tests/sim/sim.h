@@ -151,6 +151,7 @@ struct prediction {
 	struct list in;
 	char id[48];
 	struct text *text;
+	char owner[96]; /* the id of the job that has it, or had it last */
 	int64_t accepted_ms, over_ms;
 	enum fate fate;
 	bool cancelled, forgotten;
