@@ -80,37 +80,46 @@ void engine_discard(struct engine *e, struct job *job);
  */
 int engine_rename(struct engine *e, struct job *job, const char *id);
 
-/* A command begins: 0 if something could be written just now, else why not, and then the command
- * is not to be done. */
-int engine_may_command(struct engine *e);
-/* What was commanded is on disk: 0; or why not, and then nothing is bought for it: what was asked
- * again is held, a pause is as it was. */
-int engine_commit(struct engine *e);
-/* 0, or -EINVAL if its state has nothing to cancel. */
+enum wish { WISH_CANCEL, WISH_RETRY, WISH_DISMISS, WISH_RESTORE };
+
+/* Do this to each of these jobs whose state allows it. What their rows will say is on disk, with
+ * all that was dirty before, when this returns, and only then it is done. 0 if one of them allows
+ * it; else the last of them says why not, or why nothing can be stored; then nothing has changed.
+ */
+int engine_wish(struct engine *e, enum wish wish, const uint64_t *numbers, size_t n);
+/* The same of all unfinished ones; 0 also where there is none. */
+int engine_cancel_all(struct engine *e);
+/* The same of every current job that failed, or is held for a reason that a retry cannot make
+ * expensive. */
+int engine_retry_failed(struct engine *e);
+/* On disk when this returns 0. To resume what is not paused lifts today's budget, if it is used up,
+ * until midnight. */
+int engine_pause(struct engine *e, bool paused);
+/* 0, or why nothing could be stored just now. */
+int engine_health(const struct engine *e);
+
+/* The wishes themselves; on disk with the next commit.
+ *
+ * 0, or -EINVAL if its state has nothing to cancel. */
 int engine_cancel(struct engine *e, struct job *job);
 /* Ask again, or go on polling where the prediction still exists. 0, or -EINVAL if its state has
  * nothing to retry. */
 int engine_retry(struct engine *e, struct job *job);
+/* The user removed the picture, or the reason, from images/: a pending job is cancelled, a picture
+ * goes to the trash, soon. 0 or a negative errno. */
+int engine_dismiss(struct engine *e, struct job *job);
+/* 0, or why that would be refused. */
+int engine_may_dismiss(const struct engine *e, const struct job *job);
+/* Its picture comes back from the trash. 0, or -EINVAL if it is not there. */
+int engine_restore(struct engine *e, struct job *job);
 /* The same once more, as a new job of its id, which is current then, and of its file and set; with
  * its seed, or with another one. 0 and *out; -EINVAL: it has no request, or only a masked one;
  * -ENOMEM. */
 int engine_again(struct engine *e, struct job *job, bool other_seed, struct job **out);
-void engine_cancel_all(struct engine *e);
-/* Every current job that failed, or is held for a reason that a retry cannot make expensive. */
-void engine_retry_failed(struct engine *e);
-/* To resume what is not paused lifts today's budget, if it is used up, until midnight. */
-int engine_pause(struct engine *e, bool paused);
-/* The user removed the picture, or the reason, from images/: a pending job is cancelled, a picture
- * goes to the trash, soon. 0 or a negative errno. */
-int engine_dismiss(struct engine *e, struct job *job);
-/* 0, or why that would be refused. Takes NULL. */
-int engine_may_dismiss(struct engine *e, const struct job *job);
 
 /* The user says this of its picture: mark_set, on disk before this returns; its sidecar follows.
  * As mark_set, and -EPERM without a picture, or why it cannot be stored. */
 int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *text, size_t size);
-/* Its picture comes back from the trash. 0, or -EINVAL if it is not there. */
-int engine_restore(struct engine *e, struct job *job);
 /* An open of its picture found no file: the job is lost, until a retry downloads it again. */
 void engine_picture_gone(struct engine *e, struct job *job);
 

@@ -99,13 +99,9 @@ void gate_refuse(struct gate *g, const struct error *why);
 const struct error *gate_refused(const struct gate *g);
 void gate_reopen(struct gate *g);
 
-/* 0 or -ENOMEM. To resume what is not paused lifts today's budget, if it is used up, until
- * midnight. */
+/* On disk when this returns 0; else nothing has changed. To resume what is not paused lifts today's
+ * budget, if it is used up, until midnight. */
 int gate_pause(struct gate *g, bool paused);
-/* A command begins; and it could not be stored: what it has paused, resumed or lifted is as it was.
- */
-void gate_remember(struct gate *g);
-void gate_take_back(struct gate *g);
 /* The settings have changed: the limits follow, and what the service refused is tried again. 0 or
  * -ENOMEM. */
 int gate_renew(struct gate *g);

@@ -74,14 +74,14 @@ struct inbox_meant {
 
 /* The job's state, or that of the set that it stands for. */
 enum job_state inbox_state(const struct inbox *in, const struct job *job);
-/* Do it to each that is meant: 0 if it could be done to one; else the last errno. */
-int inbox_each_of(struct inbox *in, const struct inbox_meant *what,
-		  int (*fn)(struct engine *e, struct job *job));
+/* As engine_wish, to each that is meant. */
+int inbox_wish(struct inbox *in, const struct inbox_meant *what, enum wish wish);
 /* The request's file goes, which cancels what is under way, and its pictures go into the trash; of
- * one of a set only its picture. 0 or a negative errno. */
+ * one of a set only its picture. On disk when this returns 0; else nothing has changed. */
 int inbox_delete(struct inbox *in, const struct inbox_meant *what);
-/* Ask once more for the same, or for all of the set; with other seeds. 0 if one could be asked
- * for; else as engine_again, and -EDQUOT, -ENOSPC, ... of engine_may_accept. */
+/* Ask once more for the same, or for all of the set; with other seeds. On disk when this returns
+ * 0, if one could be asked for; else nothing has changed: as engine_again, and -EDQUOT, -ENOSPC,
+ * ... of engine_may_accept. */
 int inbox_again(struct inbox *in, const struct inbox_meant *what, bool other_seed);
 
 /* Mode, times or extended attributes have changed: store them. Never submits. 0 or -ENOMEM. */

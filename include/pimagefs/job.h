@@ -110,7 +110,6 @@ struct job {
 	int64_t unknown_ms;    /* monotonic: the first of them began */
 	int64_t owing_ms;      /* monotonic: since when it owes a cancel */
 	bool asked_again;      /* by the user: the end of this prediction leads to another */
-	unsigned command;      /* of the user's, counted: the one that asked again */
 	unsigned position;     /* in the queue, as it was ... */
 	uint64_t position_age; /* ... at this age of the queue (jobs.c) */
 	bool perhaps_kept;     /* look for its picture in the library before another is kept */

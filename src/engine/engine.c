@@ -132,6 +132,11 @@ struct job *engine_draft(struct engine *e, const char *id)
 	return jobs_add(e->jobs, id);
 }
 
+int engine_health(const struct engine *e)
+{
+	return ledger_health(e->on.ledger);
+}
+
 void engine_discard(struct engine *e, struct job *job)
 {
 	jobs_discard(e->jobs, job);

@@ -24,7 +24,6 @@ struct engine {
 	struct list loose;    /* calls whose job has let go of them */
 	struct timer *tick, *grace;
 	bool started, draining, freed;
-	unsigned command;     /* the user's, counted */
 	unsigned afloat;      /* creates out, those of cancelled jobs too */
 	unsigned downloading; /* downloads out */
 	unsigned keeping;     /* pictures on their way to the library's disk */

@@ -52,22 +52,6 @@ static bool is_spent(struct gate *g)
 	return budget_is_used_up(&g->budget, wall);
 }
 
-static int lift_budget(struct gate *g)
-{
-	char day[16];
-	int r;
-
-	if (!is_spent(g))
-		return 0;
-	snprintf(day, sizeof(day), "%d", g->budget.today);
-	r = ledger_fact(g->on.ledger, FACT_LIFTED, day);
-	if (r < 0)
-		return r;
-	budget_lift(&g->budget, world_wall_ms(g->on.world));
-	log_info("today's budget is lifted until midnight");
-	return 0;
-}
-
 static void on_job(struct job *job, enum jobs_change change, void *data)
 {
 	struct gate *g = data;
@@ -150,41 +134,44 @@ int gate_load(struct gate *g, struct store *store)
 	return r;
 }
 
-void gate_remember(struct gate *g)
+/* A fact that is on disk when this returns 0; else the one from before stays. */
+static int store_fact(struct gate *g, const char *fact, const char *value, const char *before)
 {
-	g->was_paused = g->paused;
-	g->was_lifted = g->budget.lifted;
-}
+	int r = ledger_fact(g->on.ledger, fact, value);
 
-static void put_back(struct gate *g, const char *fact, const char *value)
-{
-	if (ledger_fact(g->on.ledger, fact, value) < 0)
+	if (r == 0)
+		r = ledger_sync(g->on.ledger);
+	/* It may have been written all the same. */
+	if (r < 0 && ledger_fact(g->on.ledger, fact, before) < 0)
 		log_error("out of memory: a restart may find %s otherwise", fact);
+	return r;
 }
 
-void gate_take_back(struct gate *g)
+static int lift_budget(struct gate *g)
 {
-	char day[16];
+	char day[16], before[16];
+	int r;
 
-	snprintf(day, sizeof(day), "%d", g->was_lifted);
-	if (g->budget.lifted != g->was_lifted)
-		put_back(g, FACT_LIFTED, g->was_lifted ? day : NULL);
-	if (g->paused != g->was_paused)
-		put_back(g, FACT_PAUSED, g->was_paused ? "yes" : NULL);
-	g->budget.lifted = g->was_lifted;
-	g->paused = g->was_paused;
+	snprintf(day, sizeof(day), "%d", g->budget.today);
+	snprintf(before, sizeof(before), "%d", g->budget.lifted);
+	r = store_fact(g, FACT_LIFTED, day, g->budget.lifted ? before : NULL);
+	if (r < 0)
+		return r;
+	budget_lift(&g->budget, world_wall_ms(g->on.world));
+	log_info("today's budget is lifted until midnight");
+	return 0;
 }
 
 int gate_pause(struct gate *g, bool paused)
 {
-	int r = !paused && !g->paused ? lift_budget(g) : 0;
+	int r;
 
+	if (!paused && !g->paused)
+		return is_spent(g) ? lift_budget(g) : 0;
+	r = store_fact(g, FACT_PAUSED, paused ? "yes" : NULL, g->paused ? "yes" : NULL);
 	if (r == 0)
-		r = ledger_fact(g->on.ledger, FACT_PAUSED, paused ? "yes" : NULL);
-	if (r < 0)
-		return r;
-	g->paused = paused;
-	return 0;
+		g->paused = paused;
+	return r;
 }
 
 /* --- what is in the way --- */

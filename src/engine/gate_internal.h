@@ -16,8 +16,6 @@ struct gate {
 	struct unseen *unseen;
 	unsigned strays; /* creates out whose job was cancelled */
 	bool paused;
-	bool was_paused;        /* before the command that is not yet stored ... */
-	int was_lifted;         /* ... and the day whose budget was lifted */
 	struct error *refused;  /* why nothing is sent; NULL: all is well */
 	int64_t busy_until_ms;  /* monotonic */
 	int64_t quiet_until_ms; /* monotonic; after trouble */

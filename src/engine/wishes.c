@@ -1,18 +1,17 @@
 /*
  * What the user may ask of a job: cancel, retry, ask again, remove, restore, mark.
  *
- * Happy path: each is a move of the job, or a change of what is stored of it; whoever asked waits
- * for the commit (engine_commit), so that what was answered is on disk.
+ * Happy path: what the job's row will say is put on disk first (engine_wish); then it is done: a
+ * move of the job, or a change of what is stored of it. So what was answered is on disk, and what
+ * cannot be stored is not done.
  *
- * Failures: -EINVAL where the job's state has nothing to do. What cannot be stored is not begun
- * (engine_may_command), and what was begun is taken back.
+ * Failures: -EINVAL where the job's state has nothing to do; why nothing can be stored.
  */
 #include "engine_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pimagefs/clock.h"
 #include "pimagefs/log.h"
 
 /* A create that is out may be taken: until its answer is here that is not known. */
@@ -27,11 +26,15 @@ static void leave_create(struct engine *e, struct job *job)
 	}
 }
 
+/* Held, it may run too: the service was not yet told. */
+static bool may_run(const struct job *job)
+{
+	return (job->state == JOB_PROCESSING || job->state == JOB_HELD) && !job->prediction_over;
+}
+
 int engine_cancel(struct engine *e, struct job *job)
 {
-	/* Held, it may run too: the service was not yet told. */
-	bool runs = (job->state == JOB_PROCESSING || job->state == JOB_HELD) &&
-		    !job->prediction_over;
+	bool runs = may_run(job);
 	struct error why;
 
 	if (!job_may(job, JOB_CANCEL))
@@ -60,19 +63,31 @@ static void forget_reason(struct engine *e, struct job *job)
 	gate_reopen(e->gate);
 }
 
-int engine_retry(struct engine *e, struct job *job)
+/* What it has may still run: it is gone on with. */
+static bool resumes(const struct job *job)
 {
-	bool resume = job->prediction_id && !job->prediction_over;
+	return job->prediction_id && !job->prediction_over;
+}
 
+static int may_retry(const struct engine *e, const struct job *job)
+{
+	(void)e;
 	if (!job_retryable(job) || !job->input)
 		return -EINVAL;
 	/* A cancelled create may still be in flight; its answer must not meet a second one. */
-	if (job->call && !job->cancel_owed)
-		return -EINVAL;
+	return job->call && !job->cancel_owed ? -EINVAL : 0;
+}
+
+int engine_retry(struct engine *e, struct job *job)
+{
+	bool resume = resumes(job);
+	int r = may_retry(e, job);
+
+	if (r < 0)
+		return r;
 	if (job->call)
 		call_let_go(job->call);
 	forget_reason(e, job);
-	job->command = e->command;
 	if (resume) {
 		job->asked_again = true;
 		jobs_move(e->jobs, job, JOB_RESUME);
@@ -133,7 +148,6 @@ int engine_again(struct engine *e, struct job *job, bool other_seed, struct job 
 		new->set = job->set;
 		new->file = job->file;
 		new->made_anew = true;
-		new->command = e->command;
 		if (other_seed)
 			r = other_seed_of(e, new);
 	}
@@ -149,81 +163,7 @@ int engine_again(struct engine *e, struct job *job, bool other_seed, struct job 
 	return 0;
 }
 
-int engine_may_command(struct engine *e)
-{
-	char when[CLOCK_TEXT];
-	int r;
-
-	clock_rfc3339(world_wall_ms(e->on.world), when);
-	r = ledger_fact(e->on.ledger, "commanded", when);
-	e->command++;
-	gate_remember(e->gate);
-	return r < 0 ? r : ledger_sync(e->on.ledger);
-}
-
-static int take_back(struct job *job, void *data)
-{
-	struct engine *e = data;
-	struct error why;
-
-	if (job->command != e->command)
-		return 0;
-	job->asked_again = false; /* to poll what is paid for costs nothing; a new create would */
-	error_set(&why, ERROR_INTERRUPTED,
-		  "that it was asked for again could not be stored; it was not sent");
-	why.advice = ADVICE_RETRY;
-	if (job->state == JOB_QUEUED)
-		jobs_end(e->jobs, job, JOB_HOLD, &why);
-	return 0;
-}
-
-int engine_commit(struct engine *e)
-{
-	int r = ledger_sync(e->on.ledger);
-
-	if (r == 0)
-		return 0;
-	jobs_each(e->jobs, take_back, e);
-	gate_take_back(e->gate);
-	return r;
-}
-
-static int cancel_one(struct job *job, void *data)
-{
-	engine_cancel(data, job);
-	return 0;
-}
-
-void engine_cancel_all(struct engine *e)
-{
-	jobs_each(e->jobs, cancel_one, e);
-}
-
-static int retry_one(struct job *job, void *data)
-{
-	bool failed = (job->state == JOB_FAILED || job->state == JOB_HELD) && !job_is_removed(job);
-	enum error_class class = job->error ? job->error->class : ERROR_NONE;
-
-	if (job->current && failed && class != ERROR_UNCERTAIN && class != ERROR_INTERRUPTED &&
-	    class != ERROR_LOST)
-		engine_retry(data, job);
-	return 0;
-}
-
-void engine_retry_failed(struct engine *e)
-{
-	jobs_each(e->jobs, retry_one, e);
-}
-
-int engine_pause(struct engine *e, bool paused)
-{
-	int r = gate_pause(e->gate, paused);
-
-	schedule_wake(e);
-	return r;
-}
-
-int engine_may_dismiss(struct engine *e, const struct job *job)
+int engine_may_dismiss(const struct engine *e, const struct job *job)
 {
 	bool moves = job && job->state == JOB_READY && job->picture_path;
 
@@ -246,29 +186,300 @@ int engine_dismiss(struct engine *e, struct job *job)
 	return 0;
 }
 
-int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *text, size_t size)
+static int may_restore(const struct engine *e, const struct job *job)
 {
-	int r = job_has_picture(job) ? engine_may_command(e) : -EPERM;
+	bool away = job->state == JOB_READY && job->picture_path && !job_has_picture(job);
 
-	if (r == 0)
-		r = mark_set(job, mark, text, size);
-	if (r < 0)
-		return r;
-	job->sidecar_old = true;
-	jobs_touch(e->jobs, job);
-	r = engine_commit(e);
-	trash_settle(e, job);
-	return r;
+	(void)e;
+	return away ? 0 : -EINVAL;
 }
 
 int engine_restore(struct engine *e, struct job *job)
 {
-	if (job->state != JOB_READY || !job->picture_path || job_has_picture(job))
-		return -EINVAL;
+	int r = may_restore(e, job);
+
+	if (r < 0)
+		return r;
 	job->dismissed = false;
 	jobs_touch(e->jobs, job);
 	trash_settle(e, job);
 	return 0;
+}
+
+/* --- what is asked is on disk before it is done --- */
+
+/* What a wish changes of a job's row, as it was. */
+struct before {
+	struct job *job;
+	enum job_state state;
+	struct error *error;
+	bool dismissed, cancel_owed;
+	unsigned unanswered;
+	int64_t unanswered_ms, completed_ms;
+	double cost_usd;
+	uint64_t order;
+};
+
+static void note(struct before *b, struct job *job)
+{
+	*b = (struct before){ .job = job,
+			      .state = job->state,
+			      .error = job->error,
+			      .dismissed = job->dismissed,
+			      .cancel_owed = job->cancel_owed,
+			      .unanswered = job->unanswered,
+			      .unanswered_ms = job->unanswered_ms,
+			      .completed_ms = job->completed_ms,
+			      .cost_usd = job->cost_usd,
+			      .order = job->order };
+}
+
+static void put_back(const struct before *b)
+{
+	struct job *job = b->job;
+
+	job->state = b->state;
+	job->error = b->error;
+	job->dismissed = b->dismissed;
+	job->cancel_owed = b->cancel_owed;
+	job->unanswered = b->unanswered;
+	job->unanswered_ms = b->unanswered_ms;
+	job->completed_ms = b->completed_ms;
+	job->cost_usd = b->cost_usd;
+	job->order = b->order;
+}
+
+static int may_cancel(const struct engine *e, const struct job *job)
+{
+	(void)e;
+	return job_may(job, JOB_CANCEL) ? 0 : -EINVAL;
+}
+
+static void as_cancelled(struct engine *e, struct job *job, struct error *why)
+{
+	job->cancel_owed = may_run(job) && job->prediction_id;
+	/* It is out, or leaves just now. */
+	if (job->state == JOB_CREATING && job->call) {
+		job->unanswered++;
+		job->unanswered_ms = job->submitted_ms;
+	}
+	job->completed_ms = world_wall_ms(e->on.world);
+	job->error = why;
+	job_move(job, JOB_CANCEL);
+}
+
+static void as_retried(struct engine *e, struct job *job, struct error *why)
+{
+	bool resume = resumes(job);
+
+	(void)why;
+	job->error = NULL;
+	job->completed_ms = 0;
+	job->dismissed = job->cancel_owed = false;
+	if (!resume) {
+		job->cost_usd = -1;
+		job->order = jobs_next_order(e->jobs);
+	}
+	job_move(job, resume ? JOB_RESUME : JOB_RETRY);
+}
+
+static void as_dismissed(struct engine *e, struct job *job, struct error *why)
+{
+	if (job_pending(job))
+		as_cancelled(e, job, why);
+	job->dismissed = true;
+}
+
+static void as_restored(struct engine *e, struct job *job, struct error *why)
+{
+	(void)e;
+	(void)why;
+	job->dismissed = false;
+}
+
+static const struct {
+	int (*may)(const struct engine *e, const struct job *job);
+	void (*foretell)(struct engine *e, struct job *job, struct error *why);
+	int (*run)(struct engine *e, struct job *job);
+} wishes[] = {
+	[WISH_CANCEL] = { may_cancel, as_cancelled, engine_cancel },
+	[WISH_RETRY] = { may_retry, as_retried, engine_retry },
+	[WISH_DISMISS] = { engine_may_dismiss, as_dismissed, engine_dismiss },
+	[WISH_RESTORE] = { may_restore, as_restored, engine_restore },
+};
+
+/* Those of them that may have it; *r: why not another. */
+static size_t choose(struct engine *e, enum wish wish, const uint64_t *numbers, size_t n,
+		     struct before *chosen, int *r)
+{
+	size_t many = 0;
+
+	*r = -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		struct job *job = jobs_find_number(e->jobs, numbers[i]);
+		int said = job ? wishes[wish].may(e, job) : -ENOENT;
+
+		if (said == 0)
+			note(&chosen[many++], job);
+		else
+			*r = said;
+	}
+	return many;
+}
+
+/* What a commit that came to nothing has kept from leaving goes back to the queue. */
+static void stay(struct engine *e, struct job *job)
+{
+	ledger_job(e->on.ledger, job); /* the row may have been written all the same */
+	if (job->state == JOB_CREATING && !job->call) {
+		job->submitted_ms = 0;
+		jobs_move(e->jobs, job, JOB_POSTPONE);
+	}
+}
+
+/* Their rows, as the wish will make them; then they are again as they were. */
+static int foretell(struct engine *e, enum wish wish, const struct before *chosen, size_t n)
+{
+	struct error why;
+	int r;
+
+	error_set(&why, ERROR_CANCELLED, "cancelled");
+	for (size_t i = 0; i < n; i++) {
+		wishes[wish].foretell(e, chosen[i].job, &why);
+		ledger_job(e->on.ledger, chosen[i].job);
+	}
+	r = ledger_sync(e->on.ledger);
+	for (size_t i = 0; i < n; i++)
+		put_back(&chosen[i]);
+	for (size_t i = 0; r < 0 && i < n; i++)
+		stay(e, chosen[i].job);
+	return r;
+}
+
+int engine_wish(struct engine *e, enum wish wish, const uint64_t *numbers, size_t n)
+{
+	struct before *chosen = calloc(n + 1, sizeof(*chosen));
+	size_t many;
+	int r;
+
+	if (!chosen)
+		return -ENOMEM;
+	many = choose(e, wish, numbers, n, chosen, &r);
+	if (many)
+		r = foretell(e, wish, chosen, many);
+	for (size_t i = 0; r == 0 && i < many; i++)
+		wishes[wish].run(e, chosen[i].job);
+	free(chosen);
+	return r;
+}
+
+/* Some of all jobs, by their numbers. */
+struct some {
+	bool (*wanted)(const struct job *job);
+	uint64_t *numbers;
+	size_t n, room;
+};
+
+static int gather(struct job *job, void *data)
+{
+	struct some *s = data;
+	uint64_t *numbers = s->numbers;
+
+	if (!s->wanted(job))
+		return 0;
+	if (s->n == s->room) {
+		s->room = s->room ? 2 * s->room : 64;
+		numbers = reallocarray(numbers, s->room, sizeof(*numbers));
+	}
+	if (!numbers)
+		return -ENOMEM;
+	s->numbers = numbers;
+	s->numbers[s->n++] = job->number;
+	return 0;
+}
+
+/* Where there is none it is done, too. */
+static int wish_of_all(struct engine *e, enum wish wish, bool (*wanted)(const struct job *job))
+{
+	struct some s = { .wanted = wanted };
+	int r = jobs_each(e->jobs, gather, &s);
+
+	if (r == 0 && s.n)
+		r = engine_wish(e, wish, s.numbers, s.n);
+	free(s.numbers);
+	return r;
+}
+
+static bool is_cancelled_with_all(const struct job *job)
+{
+	return job_may(job, JOB_CANCEL);
+}
+
+int engine_cancel_all(struct engine *e)
+{
+	return wish_of_all(e, WISH_CANCEL, is_cancelled_with_all);
+}
+
+static bool is_retried_with_all(const struct job *job)
+{
+	bool failed = (job->state == JOB_FAILED || job->state == JOB_HELD) && !job_is_removed(job);
+	enum error_class class = job->error ? job->error->class : ERROR_NONE;
+
+	return job->current && failed && class != ERROR_UNCERTAIN && class != ERROR_INTERRUPTED &&
+	       class != ERROR_LOST && may_retry(NULL, job) == 0;
+}
+
+int engine_retry_failed(struct engine *e)
+{
+	return wish_of_all(e, WISH_RETRY, is_retried_with_all);
+}
+
+int engine_pause(struct engine *e, bool paused)
+{
+	int r = gate_pause(e->gate, paused);
+
+	schedule_wake(e);
+	return r;
+}
+
+static int copy_marks(const struct job *from, struct job *to)
+{
+	int r = job_set_text(&to->tags, from->tags);
+
+	return r < 0 ? r : job_set_text(&to->comment, from->comment);
+}
+
+static void exchange_marks(struct job *a, struct job *b)
+{
+	struct job was = *a;
+
+	a->tags = b->tags;
+	a->comment = b->comment;
+	a->rating = b->rating;
+	a->sidecar_old = b->sidecar_old;
+	b->tags = was.tags;
+	b->comment = was.comment;
+}
+
+int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *text, size_t size)
+{
+	struct job was = { .rating = job->rating, .sidecar_old = job->sidecar_old };
+	int r = job_has_picture(job) ? copy_marks(job, &was) : -EPERM;
+
+	if (r == 0)
+		r = mark_set(job, mark, text, size);
+	if (r == 0) {
+		job->sidecar_old = true;
+		ledger_job(e->on.ledger, job);
+		r = ledger_sync(e->on.ledger);
+		if (r < 0)
+			exchange_marks(job, &was);
+		jobs_touch(e->jobs, job);
+		trash_settle(e, job);
+	}
+	free(was.tags);
+	free(was.comment);
+	return r;
 }
 
 void engine_picture_gone(struct engine *e, struct job *job)

@@ -121,15 +121,13 @@ size_t ctl_size(const struct ctl *c)
 static int retry_failed(struct ctl *c, struct buf *said)
 {
 	(void)said;
-	engine_retry_failed(c->on.engine);
-	return 0;
+	return engine_retry_failed(c->on.engine);
 }
 
 static int cancel_all(struct ctl *c, struct buf *said)
 {
 	(void)said;
-	engine_cancel_all(c->on.engine);
-	return 0;
+	return engine_cancel_all(c->on.engine);
 }
 
 static int pause_creates(struct ctl *c, struct buf *said)
@@ -152,19 +150,19 @@ static int reload(struct ctl *c, struct buf *said)
 static int retry(struct ctl *c, const struct inbox_meant *what, bool option)
 {
 	(void)option;
-	return inbox_each_of(c->on.inbox, what, engine_retry);
+	return inbox_wish(c->on.inbox, what, WISH_RETRY);
 }
 
 static int cancel(struct ctl *c, const struct inbox_meant *what, bool option)
 {
 	(void)option;
-	return inbox_each_of(c->on.inbox, what, engine_cancel);
+	return inbox_wish(c->on.inbox, what, WISH_CANCEL);
 }
 
 static int restore(struct ctl *c, const struct inbox_meant *what, bool option)
 {
 	(void)option;
-	return inbox_each_of(c->on.inbox, what, engine_restore);
+	return inbox_wish(c->on.inbox, what, WISH_RESTORE);
 }
 
 static int delete (struct ctl *c, const struct inbox_meant *what, bool option)
@@ -269,6 +267,13 @@ static int find(const struct ctl *c, const char *name, struct inbox_meant *out)
 
 /* --- lines --- */
 
+/* What kept a command from being done that could be done. */
+static void answer_failed(struct ctl *c, int64_t wall_ms, const char *shown, int r)
+{
+	answer(c, wall_ms, shown, "nothing was done: %s%s",
+	       engine_health(c->on.engine) < 0 ? "the state folder: " : "", strerror(-r));
+}
+
 static int run_all(struct ctl *c, int64_t wall_ms, const struct command *command, const char *shown)
 {
 	struct buf said = BUF_INIT;
@@ -276,8 +281,10 @@ static int run_all(struct ctl *c, int64_t wall_ms, const struct command *command
 
 	if (said.size)
 		answer(c, wall_ms, shown, "%s%s", r < 0 ? "refused: " : "", said.data);
+	else if (r < 0)
+		answer_failed(c, wall_ms, shown, r);
 	else
-		answer(c, wall_ms, shown, "%s", r < 0 ? strerror(-r) : "done");
+		answer(c, wall_ms, shown, "done");
 	buf_release(&said);
 	return r;
 }
@@ -323,7 +330,7 @@ static int run(struct ctl *c, int64_t wall_ms, const struct command *command, ch
 	else if (r == -ENOENT)
 		answer(c, wall_ms, shown, "refused: no request has this name; see status/");
 	else
-		answer(c, wall_ms, shown, "%s", strerror(-r));
+		answer_failed(c, wall_ms, shown, r);
 	return r;
 }
 
@@ -442,7 +449,7 @@ void ctl_end(struct ctl *c)
 
 int ctl_run(struct ctl *c, int64_t wall_ms, const char *text, size_t size)
 {
-	int r, stored;
+	int r;
 
 	if (size > CTL_MAX || memchr(text, '\0', size)) {
 		answer(c, wall_ms, "(not shown)",
@@ -450,18 +457,5 @@ int ctl_run(struct ctl *c, int64_t wall_ms, const char *text, size_t size)
 		return -EINVAL;
 	}
 	r = each_line(c, wall_ms, text, size, false);
-	if (r < 0)
-		return r;
-	/* What cannot be stored is not done; what was done is stored before it is answered. */
-	r = engine_may_command(c->on.engine);
-	if (r == 0)
-		r = each_line(c, wall_ms, text, size, true);
-	else
-		answer(c, wall_ms, "(all)", "nothing was done: the state folder: %s", strerror(-r));
-	if (r < 0)
-		return r;
-	stored = engine_commit(c->on.engine);
-	if (stored < 0)
-		answer(c, wall_ms, "(all)", "done, but not stored yet: %s", strerror(-stored));
-	return stored < 0 ? stored : r;
+	return r < 0 ? r : each_line(c, wall_ms, text, size, true);
 }

@@ -66,12 +66,8 @@ struct node *images_by_other_name(const struct images *im, const struct node *fo
 
 int images_dismiss(struct engine *e, struct job *job)
 {
-	bool cancels = job_pending(job);
-	int r = cancels ? engine_may_command(e) : 0;
-
-	if (r == 0)
-		r = engine_dismiss(e, job);
-	return r == 0 && cancels ? engine_commit(e) : r;
+	return job_pending(job) ? engine_wish(e, WISH_DISMISS, &job->number, 1)
+				: engine_dismiss(e, job);
 }
 
 int images_unlink(const struct images *im, struct node *folder, const char *name)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "inbox_internal.h"
+#include "pimagefs/log.h"
 
 /* The file that holds the job's text, or NULL. */
 static struct reqfile *file_of(const struct job *job)
@@ -97,53 +98,74 @@ enum job_state inbox_state(const struct inbox *in, const struct job *job)
 		       : job->state;
 }
 
-int inbox_each_of(struct inbox *in, const struct inbox_meant *what,
-		  int (*fn)(struct engine *e, struct job *job))
+int inbox_wish(struct inbox *in, const struct inbox_meant *what, enum wish wish)
 {
-	size_t n, done = 0;
+	size_t n;
 	uint64_t *numbers = meant(in, what, &n);
-	int r = numbers ? -EINVAL : -ENOMEM;
+	int r = numbers ? engine_wish(in->engine, wish, numbers, n) : -ENOMEM;
 
-	for (size_t i = 0; numbers && i < n; i++) {
-		struct job *one = engine_find_number(in->engine, numbers[i]);
-		int said = one ? fn(in->engine, one) : -ENOENT;
-
-		if (said == 0)
-			done++;
-		else
-			r = said;
-	}
 	free(numbers);
-	return done ? 0 : r;
+	return r;
+}
+
+/* --- delete --- */
+
+/* 0, or why one of their pictures cannot leave the library; refused and empty requests, which go
+ * with their file, are taken off the list. */
+static int may_dismiss(const struct inbox *in, uint64_t *numbers, size_t *n, bool with_file)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < *n; i++) {
+		const struct job *one = engine_find_number(in->engine, numbers[i]);
+
+		if (!one || (with_file && (one->state == JOB_INVALID || !one->input)))
+			continue;
+		r = engine_may_dismiss(in->engine, one);
+		numbers[kept++] = numbers[i];
+	}
+	*n = kept;
+	return r;
+}
+
+static int delete_with_file(struct inbox *in, struct entry *home, const uint64_t *numbers, size_t n)
+{
+	struct node *node = home->node;
+	int r;
+
+	node_pin(node);
+	r = inbox_forget(in, home, WISH_DISMISS, numbers, n);
+	node->superseded = !node->home; /* the kernel did not hear of it */
+	node_unpin(node);
+	return r;
 }
 
 int inbox_delete(struct inbox *in, const struct inbox_meant *what)
 {
-	struct reqfile *file = file_of(what->job);
-	const struct entry *home = file && file->job == what->job ? file->node->home : NULL;
+	const struct reqfile *file = file_of(what->job);
+	struct entry *home = file && file->job == what->job ? file->node->home : NULL;
 	size_t n;
 	uint64_t *numbers = meant(in, what, &n);
-	struct node *node;
-	int r = numbers ? 0 : -ENOMEM;
+	int r = numbers ? may_dismiss(in, numbers, &n, home) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = engine_may_dismiss(in->engine, engine_find_number(in->engine, numbers[i]));
-	if (r == 0 && home) {
-		node = home->node;
-		node_pin(node);
-		r = inbox_unlink(in, home->folder, home->name);
-		node->superseded = !node->home; /* the kernel did not hear of it */
-		node_unpin(node);
-	}
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct job *one = engine_find_number(in->engine, numbers[i]);
-
-		if (one) /* a refused one went with its file */
-			r = engine_dismiss(in->engine, one);
-	}
+	if (r == 0 && home)
+		r = delete_with_file(in, home, numbers, n);
+	else if (r == 0)
+		r = engine_wish(in->engine, WISH_DISMISS, numbers, n);
 	free(numbers);
 	return r;
 }
+
+/* --- again --- */
+
+/* One that was asked again, and how all stood before. */
+struct again {
+	struct job *old, *new;
+	uint64_t current; /* the number of the one that had the id; 0: none had */
+	struct reqfile *file;
+	uint64_t set;
+};
 
 /* The file asks for the new one in place of the old. */
 static void take_place(struct inbox *in, struct reqfile *file, struct job *old, struct job *new)
@@ -155,25 +177,56 @@ static void take_place(struct inbox *in, struct reqfile *file, struct job *old, 
 	ledger_dirty(in->ledger, &file->item);
 }
 
-/* 0 if it could be done to one. */
+static void again_undo(struct inbox *in, const struct again *a)
+{
+	struct job *current;
+
+	if (a->file)
+		take_place(in, a->file, a->new, a->old);
+	engine_discard(in->engine, a->new);
+	engine_set_of(in->engine, a->old, a->file ? a->file->node : NULL, a->set);
+	current = engine_find_number(in->engine, a->current);
+	if (current && engine_rename(in->engine, current, a->old->id) < 0)
+		log_warn("out of memory: %s has lost its name in images/", a->old->id);
+}
+
+static int again_one(struct inbox *in, struct job *old, bool other_seed, struct again *out)
+{
+	const struct job *current = engine_find(in->engine, old->id);
+	struct again a = { .old = old,
+			   .current = current ? current->number : 0,
+			   .file = file_of(old),
+			   .set = old->set };
+	int r = engine_again(in->engine, old, other_seed, &a.new);
+
+	if (r == 0 && a.file)
+		take_place(in, a.file, old, a.new);
+	*out = a;
+	return r;
+}
+
+/* 0 if it could be done to one, and is on disk. */
 static int again_each(struct inbox *in, const uint64_t *numbers, size_t n, bool other_seed)
 {
+	struct again *all = calloc(n + 1, sizeof(*all));
 	size_t done = 0;
-	int r = -EINVAL;
+	int r = all ? -EINVAL : -ENOMEM;
 
-	for (size_t i = 0; i < n; i++) {
-		struct job *old = engine_find_number(in->engine, numbers[i]), *new;
-		struct reqfile *file = file_of(old);
-		int said = engine_again(in->engine, old, other_seed, &new);
+	for (size_t i = 0; all && i < n; i++) {
+		struct job *old = engine_find_number(in->engine, numbers[i]);
+		int said = old ? again_one(in, old, other_seed, &all[done]) : -ENOENT;
 
-		if (said == 0 && file)
-			take_place(in, file, old, new);
 		if (said == 0)
 			done++;
 		else
 			r = said;
 	}
-	return done ? 0 : r;
+	if (done)
+		r = ledger_sync(in->ledger);
+	for (size_t i = done; r < 0 && i-- > 0;)
+		again_undo(in, &all[i]);
+	free(all);
+	return r;
 }
 
 int inbox_again(struct inbox *in, const struct inbox_meant *what, bool other_seed)

@@ -58,6 +58,10 @@ void inbox_each_below(struct inbox *in, struct node *folder,
 		      void (*fn)(struct inbox *, struct node *));
 /* The file has no name any more: what becomes of its job. */
 void inbox_drop_job(struct inbox *in, struct reqfile *file, bool cancel);
+/* The file goes, and these of its jobs have this wish: both are on disk when this returns 0; else
+ * nothing has changed. */
+int inbox_forget(struct inbox *in, struct entry *entry, enum wish wish, const uint64_t *numbers,
+		 size_t n);
 
 /* --- inbox_undo.c: what a rename puts back, and what it submits below a folder --- */
 
@@ -101,8 +105,6 @@ int inbox_submit_set(struct inbox *in, struct reqfile *file);
 void inbox_drop_drafts(struct inbox *in, struct reqfile *file);
 /* The text asks for one picture now. 0 or -ENOMEM. */
 int inbox_become_one(struct inbox *in, struct reqfile *file);
-/* One of them is not yet ended. */
-bool inbox_set_pends(const struct inbox *in, const struct reqfile *file);
 /* Their ids follow the file's. */
 void inbox_take_set_along(struct inbox *in, struct reqfile *file, const char *id);
 /* A rename is undone: what it registered goes, what it took over goes back, and those of *before

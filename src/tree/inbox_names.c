@@ -76,11 +76,53 @@ int inbox_rmdir(struct inbox *in, struct node *folder, const char *name)
 	return 0;
 }
 
+static void remove_file(struct inbox *in, struct entry *entry)
+{
+	struct node *folder = entry->folder;
+
+	inbox_drop_job(in, entry->node->data, !inbox_is_draft_name(in, folder, entry->name));
+	inbox_touch(in, folder);
+	tree_unlink(entry);
+}
+
+int inbox_forget(struct inbox *in, struct entry *entry, enum wish wish, const uint64_t *numbers,
+		 size_t n)
+{
+	struct reqfile *file = entry->node->data;
+	int r = ledger_forget_file(in->ledger, &file->item, file->number);
+
+	if (r == 0)
+		r = n ? engine_wish(in->engine, wish, numbers, n) : ledger_sync(in->ledger);
+	if (r == 0)
+		remove_file(in, entry);
+	else
+		ledger_dirty(in->ledger, &file->item); /* its row stays, or comes back */
+	return r;
+}
+
+/* The jobs that are under way for it. NULL when out of memory. */
+static uint64_t *pending_of(const struct inbox *in, const struct reqfile *file, size_t *n)
+{
+	uint64_t *numbers = calloc(batch_size(file->batch) + 1, sizeof(*numbers));
+
+	*n = 0;
+	if (numbers && file->job && job_pending(file->job) && file->job->input)
+		numbers[(*n)++] = file->job->number;
+	for (size_t i = 0; numbers && i < batch_size(file->batch); i++) {
+		const struct job *part = batch_job(file->batch, i, in->engine, file->number);
+
+		if (part && job_pending(part))
+			numbers[(*n)++] = part->number;
+	}
+	return numbers;
+}
+
 int inbox_unlink(struct inbox *in, struct node *folder, const char *name)
 {
 	struct entry *entry = tree_entry(folder, name);
 	struct reqfile *file;
-	bool cancels;
+	uint64_t *numbers;
+	size_t n;
 	int r;
 
 	if (!entry)
@@ -88,21 +130,20 @@ int inbox_unlink(struct inbox *in, struct node *folder, const char *name)
 	if (entry->node->kind != NODE_REQUEST)
 		return entry->node->kind == NODE_FOLDER ? -EISDIR : -EPERM;
 	file = entry->node->data;
-	/* Editors remove their backup files; that cancels nothing. */
-	cancels = !inbox_is_draft_name(in, folder, name) &&
-		  ((file->job && job_pending(file->job) && file->job->input) ||
-		   inbox_set_pends(in, file));
-	r = ledger_forget_file(in->ledger, &file->item, file->number);
-	if (r == 0 && cancels)
-		r = ledger_sync(in->ledger);
-	if (r < 0) {
-		ledger_dirty(in->ledger, &file->item); /* its row stays, or comes back */
-		return r;
+	numbers = pending_of(in, file, &n);
+	if (!numbers)
+		return -ENOMEM;
+	/* Editors remove their backup files; that cancels nothing, and what cancels nothing need
+	 * not wait for the disk. */
+	if (n && !inbox_is_draft_name(in, folder, name)) {
+		r = inbox_forget(in, entry, WISH_CANCEL, numbers, n);
+	} else {
+		r = ledger_forget_file(in->ledger, &file->item, file->number);
+		if (r == 0)
+			remove_file(in, entry);
 	}
-	inbox_drop_job(in, file, !inbox_is_draft_name(in, folder, name));
-	inbox_touch(in, folder);
-	tree_unlink(entry);
-	return cancels ? ledger_sync(in->ledger) : 0;
+	free(numbers);
+	return r;
 }
 
 /* --- rename --- */

@@ -376,17 +376,6 @@ int inbox_become_one(struct inbox *in, struct reqfile *file)
 	return r;
 }
 
-bool inbox_set_pends(const struct inbox *in, const struct reqfile *file)
-{
-	for (size_t i = 0; i < batch_size(file->batch); i++) {
-		const struct job *job = part(in, file, i);
-
-		if (job && job_pending(job))
-			return true;
-	}
-	return false;
-}
-
 void inbox_take_set_along(struct inbox *in, struct reqfile *file, const char *id)
 {
 	for (size_t i = 0; i < batch_size(file->batch); i++) {

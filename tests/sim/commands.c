@@ -72,7 +72,7 @@ void each_meant(struct sim *s, const char *id,
 
 /* --- before and after --- */
 
-struct wish {
+struct asked {
 	struct sim *sim;
 	char verb[16];
 	const char *id;
@@ -81,6 +81,12 @@ struct wish {
 	int owed[512];  /* by all jobs of the text, before */
 	bool owes[512]; /* does this one */
 	unsigned n, n_pictures;
+	struct stood {
+		uint64_t number;
+		bool pending, dismissed;
+	} stood[512]; /* how each stood before */
+	unsigned n_stood;
+	unsigned jobs; /* all there were */
 };
 
 static bool retried_with_all(const struct job *job)
@@ -91,7 +97,7 @@ static bool retried_with_all(const struct job *job)
 	       class != ERROR_UNCERTAIN && class != ERROR_INTERRUPTED && class != ERROR_LOST;
 }
 
-static bool touches(const struct wish *w, const struct job *job)
+static bool touches(const struct asked *w, const struct job *job)
 {
 	if (strcmp(w->verb, "retry") == 0)
 		return strcmp(w->id, "failed") == 0 ? retried_with_all(job) : job_retryable(job);
@@ -104,9 +110,12 @@ static bool touches(const struct wish *w, const struct job *job)
 
 static void note_job(struct sim *s, struct job *job, void *data)
 {
-	struct wish *w = data;
+	struct asked *w = data;
 	bool moves = strcmp(w->verb, "restore") == 0 || strcmp(w->verb, "delete") == 0;
 
+	if (w->n_stood < 512)
+		w->stood[w->n_stood++] =
+			(struct stood){ job->number, job_pending(job), job->dismissed };
 	if (moves && job->state == JOB_READY && job->prediction_id && w->n_pictures < 512)
 		w->pictures[w->n_pictures++] = service_find(s, job->prediction_id);
 	if (!job->prompt || !job->input || !touches(w, job) || w->n == 512)
@@ -116,7 +125,7 @@ static void note_job(struct sim *s, struct job *job, void *data)
 	w->owed[w->n++] = text_owed(s, text_of_job(s, job));
 }
 
-static void grant_more(struct wish *w, unsigned i, bool again, int r)
+static void grant_more(struct asked *w, unsigned i, bool again, int r)
 {
 	struct text *t = w->texts[i];
 	int more = t->spent + w->owed[i];
@@ -147,7 +156,7 @@ static void note_pause(struct sim *s, bool paused, int r)
 		s->service.lift_limbo = true;
 }
 
-static void note_pictures(struct wish *w, int r)
+static void note_pictures(struct asked *w, int r)
 {
 	bool back = strcmp(w->verb, "restore") == 0;
 
@@ -178,7 +187,7 @@ static void note_deleted(struct sim *s, const char *path, int r)
 	k->registered = false;
 }
 
-static int owed_by_others(const struct wish *w, unsigned i)
+static int owed_by_others(const struct asked *w, unsigned i)
 {
 	int n = w->owed[i];
 
@@ -187,7 +196,7 @@ static int owed_by_others(const struct wish *w, unsigned i)
 	return n;
 }
 
-static void note(struct wish *w, const char *path, int r)
+static void note(struct asked *w, const char *path, int r)
 {
 	struct sim *s = w->sim;
 	bool again = strcmp(w->verb, "again") == 0;
@@ -205,6 +214,33 @@ static void note(struct wish *w, const char *path, int r)
 		note_deleted(s, path, r);
 	if (strcmp(w->verb, "pause") == 0 || strcmp(w->verb, "resume") == 0)
 		note_pause(s, w->verb[0] == 'p', r);
+}
+
+static int count_job(struct job *job, void *data)
+{
+	(void)job;
+	++*(unsigned *)data;
+	return 0;
+}
+
+/* A failed answer means not done. */
+static void audit_undone(const struct asked *w, const char *line)
+{
+	struct sim *s = w->sim;
+	unsigned jobs = 0;
+
+	for (unsigned i = 0; i < w->n_stood; i++) {
+		const struct job *job = engine_find_number(s->house.engine, w->stood[i].number);
+
+		if (!job || job_pending(job) != w->stood[i].pending ||
+		    job->dismissed != w->stood[i].dismissed)
+			violation(s, "'%s' was answered with an error, and %s is %s", line,
+				  job ? job->id : "a job", job ? job_state_name(job->state) : "gone");
+	}
+	engine_each(s->house.engine, count_job, &jobs);
+	if (jobs != w->jobs)
+		violation(s, "'%s' was answered with an error, and there were %u jobs, now %u",
+			  line, w->jobs, jobs);
 }
 
 /* --- giving it --- */
@@ -237,7 +273,7 @@ static bool file_of(struct sim *s, const char *id, struct buf *out)
 void command(struct sim *s, const char *line)
 {
 	const char *space = strchr(line, ' ');
-	struct wish w = { .sim = s, .id = space ? space + 1 : "" };
+	struct asked w = { .sim = s, .id = space ? space + 1 : "" };
 	struct buf path = BUF_INIT;
 	const struct known *k;
 	int r;
@@ -251,7 +287,10 @@ void command(struct sim *s, const char *line)
 	if (strcmp(w.verb, "retry") == 0 || strcmp(w.verb, "resume") == 0)
 		s->refused_life = 0;
 	each_meant(s, w.id, note_job, &w);
+	engine_each(s->house.engine, count_job, &w.jobs);
 	r = run_line(s, line);
+	if (r < 0 && !s->dead)
+		audit_undone(&w, line);
 	tell(s, "ctl: %s: %s", line, r < 0 ? strerror(-r) : "ok");
 	s->counts->steps++;
 	note(&w, path.size ? buf_text(&path) : NULL, r);

@@ -190,7 +190,7 @@ static void test_state_folder(void **state)
 
 	writes_watch(EIO);
 	writes_left = 0;
-	assert_true(engine_may_command(c->engine) < 0);
+	assert_true(engine_pause(c->engine, true) < 0);
 	core_submit(c, "a");
 	core_settle(c);
 	assert_stopped(c, "the state folder cannot be written", NULL);
