@@ -118,6 +118,16 @@ void keep_end(struct engine *e);
 /* The job has this picture from now on; entry->path becomes its own. */
 void keep_picture(struct job *job, const struct library_entry *entry, int64_t wall_ms);
 
+/* --- wishes.c --- */
+
+/* 0, or -EINVAL: there is nothing to retry, to restore. */
+int wish_may_retry(const struct engine *e, const struct job *job);
+int wish_may_restore(const struct engine *e, const struct job *job);
+/* Its prediction may run at the service: it is to be cancelled there. */
+bool wish_may_run(const struct job *job);
+/* A retry goes on with its prediction. */
+bool wish_resumes(const struct job *job);
+
 /* --- trash.c --- */
 
 /* A ready job's picture belongs where its job says: in the library, or, dismissed, in the trash. It

@@ -164,6 +164,7 @@ struct again {
 	struct job *old, *new;
 	uint64_t current; /* the number of the one that had the id; 0: none had */
 	struct reqfile *file;
+	void *node; /* the file's */
 	uint64_t set;
 };
 
@@ -184,7 +185,7 @@ static void again_undo(struct inbox *in, const struct again *a)
 	if (a->file)
 		take_place(in, a->file, a->new, a->old);
 	engine_discard(in->engine, a->new);
-	engine_set_of(in->engine, a->old, a->file ? a->file->node : NULL, a->set);
+	engine_set_of(in->engine, a->old, a->node, a->set);
 	current = engine_find_number(in->engine, a->current);
 	if (current && engine_rename(in->engine, current, a->old->id) < 0)
 		log_warn("out of memory: %s has lost its name in images/", a->old->id);
@@ -196,6 +197,7 @@ static int again_one(struct inbox *in, struct job *old, bool other_seed, struct 
 	struct again a = { .old = old,
 			   .current = current ? current->number : 0,
 			   .file = file_of(old),
+			   .node = old->file,
 			   .set = old->set };
 	int r = engine_again(in->engine, old, other_seed, &a.new);
 

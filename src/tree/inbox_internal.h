@@ -58,6 +58,9 @@ void inbox_each_below(struct inbox *in, struct node *folder,
 		      void (*fn)(struct inbox *, struct node *));
 /* The file has no name any more: what becomes of its job. */
 void inbox_drop_job(struct inbox *in, struct reqfile *file, bool cancel);
+
+/* --- inbox_remove.c --- */
+
 /* The file goes, and these of its jobs have this wish: both are on disk when this returns 0; else
  * nothing has changed. */
 int inbox_forget(struct inbox *in, struct entry *entry, enum wish wish, const uint64_t *numbers,

@@ -1,8 +1,8 @@
 /*
- * requests/: folders, rename, unlink.
+ * requests/: mkdir and rename.
  *
  * Happy path: a rename moves a submitted request's id, so its picture and status follow; a draft
- * that gets a proper name is submitted; unlink of an unfinished request cancels it.
+ * that gets a proper name is submitted.
  *
  * Failures: a draft whose text is no request keeps its draft name (-EINVAL), so an editor that
  * saves by renaming sees it.
@@ -50,99 +50,6 @@ int inbox_mkdir(struct inbox *in, struct node *folder, const char *name, unsigne
 	node_unpin(node);
 out:
 	buf_release(&path);
-	return r;
-}
-
-int inbox_rmdir(struct inbox *in, struct node *folder, const char *name)
-{
-	struct entry *entry = tree_entry(folder, name);
-	struct buf path = BUF_INIT;
-	int r;
-
-	if (!entry)
-		return -ENOENT;
-	if (entry->node->kind != NODE_FOLDER)
-		return -ENOTDIR;
-	if (!tree_is_empty(entry->node))
-		return -ENOTEMPTY;
-	r = inbox_path(folder, name, &path);
-	if (r == 0)
-		r = ledger_forget_folder(in->ledger, path.data);
-	buf_release(&path);
-	if (r < 0)
-		return r;
-	tree_unlink(entry);
-	inbox_touch(in, folder);
-	return 0;
-}
-
-static void remove_file(struct inbox *in, struct entry *entry)
-{
-	struct node *folder = entry->folder;
-
-	inbox_drop_job(in, entry->node->data, !inbox_is_draft_name(in, folder, entry->name));
-	inbox_touch(in, folder);
-	tree_unlink(entry);
-}
-
-int inbox_forget(struct inbox *in, struct entry *entry, enum wish wish, const uint64_t *numbers,
-		 size_t n)
-{
-	struct reqfile *file = entry->node->data;
-	int r = ledger_forget_file(in->ledger, &file->item, file->number);
-
-	if (r == 0)
-		r = n ? engine_wish(in->engine, wish, numbers, n) : ledger_sync(in->ledger);
-	if (r == 0)
-		remove_file(in, entry);
-	else
-		ledger_dirty(in->ledger, &file->item); /* its row stays, or comes back */
-	return r;
-}
-
-/* The jobs that are under way for it. NULL when out of memory. */
-static uint64_t *pending_of(const struct inbox *in, const struct reqfile *file, size_t *n)
-{
-	uint64_t *numbers = calloc(batch_size(file->batch) + 1, sizeof(*numbers));
-
-	*n = 0;
-	if (numbers && file->job && job_pending(file->job) && file->job->input)
-		numbers[(*n)++] = file->job->number;
-	for (size_t i = 0; numbers && i < batch_size(file->batch); i++) {
-		const struct job *part = batch_job(file->batch, i, in->engine, file->number);
-
-		if (part && job_pending(part))
-			numbers[(*n)++] = part->number;
-	}
-	return numbers;
-}
-
-int inbox_unlink(struct inbox *in, struct node *folder, const char *name)
-{
-	struct entry *entry = tree_entry(folder, name);
-	struct reqfile *file;
-	uint64_t *numbers;
-	size_t n;
-	int r;
-
-	if (!entry)
-		return -ENOENT;
-	if (entry->node->kind != NODE_REQUEST)
-		return entry->node->kind == NODE_FOLDER ? -EISDIR : -EPERM;
-	file = entry->node->data;
-	numbers = pending_of(in, file, &n);
-	if (!numbers)
-		return -ENOMEM;
-	/* Editors remove their backup files; that cancels nothing, and what cancels nothing need
-	 * not wait for the disk. */
-	if (n && !inbox_is_draft_name(in, folder, name)) {
-		r = inbox_forget(in, entry, WISH_CANCEL, numbers, n);
-	} else {
-		r = ledger_forget_file(in->ledger, &file->item, file->number);
-		if (r == 0)
-			remove_file(in, entry);
-	}
-	free(numbers);
 	return r;
 }
 

@@ -112,6 +112,24 @@ static void drop_renamed(struct view *view, enum name name)
 		tree_prune(folder);
 }
 
+static bool has_picture_name(const struct view *view)
+{
+	return view->entry[NAME_PNG] || view->entry[NAME_TRUE] || view->entry[NAME_REASON];
+}
+
+/* Its picture was removed before its request: the folder in images/ has nothing more to wait for.
+ * (The other way round it is who removes the pictures that removes their folder.) */
+static void prune_pictures(struct views *v, const char *id)
+{
+	const char *slash = strrchr(id, '/');
+	char *path = slash ? strndup(id, (size_t)(slash - id)) : NULL;
+	struct node *folder;
+
+	if (path && tree_walk(v->images, path, false, 0, &folder) == 0)
+		tree_prune(folder);
+	free(path);
+}
+
 static int make_node(struct node *area, struct node **slot, enum node_kind kind, struct job *job)
 {
 	int r;
@@ -206,7 +224,7 @@ void views_update(struct views *v, struct job *job)
 {
 	struct wish w[NAMES];
 	struct view *view;
-	bool renamed;
+	bool renamed, last;
 	int r = 0;
 
 	wish_for(v, job, w);
@@ -218,6 +236,7 @@ void views_update(struct views *v, struct job *job)
 		return;
 	}
 	renamed = id_changed(view, job);
+	last = job_is_removed(job) && view->entry[NAME_STATUS] && !has_picture_name(view);
 	if (view->picture && (job->current || view->entry[NAME_PNG]))
 		view->picture->superseded = !job->current; /* it may get its name back */
 	for (int n = 0; n < NAMES; n++)
@@ -225,6 +244,8 @@ void views_update(struct views *v, struct job *job)
 			drop_renamed(view, n);
 		else if (!w[n].ending)
 			drop(view, n);
+	if (last)
+		prune_pictures(v, job->id);
 	for (int n = 0; n < NAMES && r == 0; n++)
 		if (w[n].ending)
 			r = set_name(v, job, n, &w[n]);

@@ -275,7 +275,7 @@ says() {
 	got fox "a fox"
 	# What cannot be done as a whole is not begun.
 	refute bash -c 'echo delete fox >"$0"' "$M/control/ctl"
-	matches "$(tail -n 1 "$M/control/ctl")" 'delete fox: Read-only file system'
+	matches "$(tail -n 1 "$M/control/ctl")" 'delete fox: nothing was done: Read-only file system'
 	[ -e "$M/requests/fox" ]
 	thaw_library
 	stub_control reset '{}'

@@ -235,7 +235,8 @@ static void audit_undone(const struct asked *w, const char *line)
 		if (!job || job_pending(job) != w->stood[i].pending ||
 		    job->dismissed != w->stood[i].dismissed)
 			violation(s, "'%s' was answered with an error, and %s is %s", line,
-				  job ? job->id : "a job", job ? job_state_name(job->state) : "gone");
+				  job ? job->id : "a job",
+				  job ? job_state_name(job->state) : "gone");
 	}
 	engine_each(s->house.engine, count_job, &jobs);
 	if (jobs != w->jobs)
