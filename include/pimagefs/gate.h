@@ -63,10 +63,10 @@ int gate_may_accept(struct gate *g);
  * drafts that are there already. */
 int gate_may_take(struct gate *g, size_t n, size_t registered, struct error *err);
 
-/* A create is about to be sent: it is counted, and stored with the next commit. Its monotonic
+/* A create is about to be sent: it is counted, and stored with the next commit. This (monotonic)
  * moment is its name in the window, so that a clock that is set opens or shuts nothing; *wall_ms
  * is what was stored. 0 or -ENOMEM. */
-int gate_send(struct gate *g, int64_t *wall_ms);
+int gate_send(struct gate *g, int64_t mono_ms, int64_t *wall_ms);
 /* Creates of earlier runs. */
 void gate_sent_before(struct gate *g, int64_t wall_ms);
 /* The answer to the create of that (monotonic) moment is here: the service counts from now at the

@@ -315,14 +315,14 @@ int gate_may_accept(struct gate *g)
 
 /* --- creates, one by one --- */
 
-int gate_send(struct gate *g, int64_t *wall_ms)
+int gate_send(struct gate *g, int64_t mono_ms, int64_t *wall_ms)
 {
 	int64_t wall = world_wall_ms(g->on.world);
 	int r = ledger_create_sent(g->on.ledger, wall, wall - g->window.window_ms - ANSWER_MS);
 
 	if (r < 0)
 		return r;
-	pace_window_add(&g->window, gate_now_ms(g));
+	pace_window_add(&g->window, mono_ms);
 	*wall_ms = wall;
 	return 0;
 }

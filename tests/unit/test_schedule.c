@@ -136,6 +136,33 @@ static void test_what_was_answered_late_is_remembered_as_long(void **state)
 	core_wait_calls(c, FAKE_CREATE, 1);
 }
 
+/* As a clock does that is looked at twice. */
+static int64_t ticking_ms(void *self)
+{
+	return ++((struct sim_world *)self)->mono_ms;
+}
+
+/* The service counts from the answer, however busy the machine was between our looks at the clock.
+ */
+static void test_the_window_counts_from_the_answer(void **state)
+{
+	struct core *c = *state;
+	int64_t answered;
+
+	c->settings->limits.creates_per_minute = 1;
+	c->settings->limits.window_s = 10;
+	c->sim.world.mono_ms = ticking_ms;
+	core_restart(c);
+	core_submit(c, "a");
+	core_submit(c, "b");
+	core_wait_calls(c, FAKE_CREATE, 1);
+	core_pass(c, 9000);
+	answered = c->sim.mono_ms;
+	fake_say(&c->api, FAKE_CREATE, SERVICE_REFUSED);
+	core_wait_calls(c, FAKE_CREATE, 1);
+	assert_true(c->sim.mono_ms >= answered + 10000);
+}
+
 static void test_no_timer_without_work(void **state)
 {
 	struct core *c = *state;
@@ -248,6 +275,7 @@ int main(void)
 		TEST(test_concurrent),
 		TEST(test_creates_per_window),
 		TEST(test_what_was_answered_late_is_remembered_as_long),
+		TEST(test_the_window_counts_from_the_answer),
 		TEST(test_no_timer_without_work),
 		TEST(test_what_is_not_due_waits),
 		TEST(test_drain),
