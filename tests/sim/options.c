@@ -38,6 +38,7 @@ const char *const fault_names[FAULTS] = {
 	[FAULT_STATE_FULL] = "state-full",
 	[FAULT_STATE_RO] = "state-read-only",
 	[FAULT_CLOCK] = "clock",
+	[FAULT_TICK] = "busy-machine",
 	[FAULT_RESTART] = "restart",
 	[FAULT_CRASH] = "crash",
 	[FAULT_PLUG] = "plug",
