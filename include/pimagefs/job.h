@@ -113,6 +113,7 @@ struct job {
 	unsigned position;     /* in the queue, as it was ... */
 	uint64_t position_age; /* ... at this age of the queue (jobs.c) */
 	bool perhaps_kept;     /* look for its picture in the library before another is kept */
+	unsigned blind;        /* such looks that could not read all of it, in a row */
 	void *file;            /* the node of the file of requests/ that holds its text, or NULL */
 	void *shelf;           /* the engine's count of its name's pictures, where it is one */
 	void *call;            /* the engine's call in flight */

@@ -211,7 +211,8 @@ void create_begin(struct engine *e, struct job *job)
 	if (refuse_masked(e, job))
 		return;
 	c = call_new(e, job);
-	if (!c || gate_send(e->gate, c->began_ms, &wall) < 0 || ledger_after(e->on.ledger, on_stored, c) < 0) {
+	if (!c || gate_send(e->gate, c->began_ms, &wall) < 0 ||
+	    ledger_after(e->on.ledger, on_stored, c) < 0) {
 		if (c)
 			call_land(c);
 		job->due_ms = engine_now_ms(e) + ENGINE_AGAIN_MS;

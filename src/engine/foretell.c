@@ -209,8 +209,9 @@ static int wish_of_all(struct engine *e, enum wish wish, bool (*wanted)(const st
 	struct some s = { .wanted = wanted };
 	int r = jobs_each(e->jobs, gather, &s);
 
-	if (r == 0 && s.n)
-		r = engine_wish(e, wish, s.numbers, s.n);
+	/* Where there is none, what could not be stored before is undone on disk, too. */
+	if (r == 0)
+		r = s.n ? engine_wish(e, wish, s.numbers, s.n) : ledger_sync(e->on.ledger);
 	free(s.numbers);
 	return r;
 }

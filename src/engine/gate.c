@@ -166,8 +166,9 @@ int gate_pause(struct gate *g, bool paused)
 {
 	int r;
 
+	/* A pause that could not be stored may have been all the same: the sync undoes it. */
 	if (!paused && !g->paused)
-		return is_spent(g) ? lift_budget(g) : 0;
+		return is_spent(g) ? lift_budget(g) : ledger_sync(g->on.ledger);
 	r = store_fact(g, FACT_PAUSED, paused ? "yes" : NULL, g->paused ? "yes" : NULL);
 	if (r == 0)
 		g->paused = paused;

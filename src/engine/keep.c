@@ -29,7 +29,7 @@ struct keep {
 	struct list in;        /* of unwanted: what is kept all the same is removed again */
 	struct engine *engine; /* then; NULL: it has gone */
 	uint64_t number;       /* the job's */
-	bool looks;            /* one may be there already */
+	bool looks, blind;     /* one may be there already; and that could not be said */
 	struct adopt adopt;
 	keep_done_fn done;
 	struct buf bytes;
@@ -159,6 +159,8 @@ static void report(struct keep *k)
 
 	let_go(k);
 	job = call_land(c);
+	if (k->looks)
+		job->blind = k->blind ? job->blind + 1 : 0;
 	if (k->kept.r == 0)
 		job->perhaps_kept = false;
 	else if (k->kept.entry.path)
@@ -238,6 +240,7 @@ static void keep_it(struct library_work *w)
 		k->adopt.made = &k->kept.entry;
 		k->adopt.name = &k->name;
 		r = adopt_look(&k->adopt, w->library);
+		k->blind = r < 0;
 	}
 	if (r > 0) {
 		k->kept.entry = k->adopt.entry;

@@ -72,7 +72,7 @@ static int reads(struct sim_disk *d)
 {
 	if (d->sim->dead)
 		return -EIO;
-	return fault(d->sim, FAULT_LIBRARY_IO) && chance_of(&d->chance, 200) ? -EIO : 0;
+	return fault(d->sim, FAULT_LIBRARY_IO) && chance_of(&d->chance, 100) ? -EIO : 0;
 }
 
 static int writes(struct sim_disk *d)

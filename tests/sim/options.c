@@ -38,10 +38,10 @@ const char *const fault_names[FAULTS] = {
 	[FAULT_STATE_FULL] = "state-full",
 	[FAULT_STATE_RO] = "state-read-only",
 	[FAULT_CLOCK] = "clock",
-	[FAULT_TICK] = "busy-machine",
 	[FAULT_RESTART] = "restart",
 	[FAULT_CRASH] = "crash",
 	[FAULT_PLUG] = "plug",
+	[FAULT_TICK] = "busy-machine",
 };
 
 const char *const verb_names[VERBS] = {
@@ -66,7 +66,7 @@ void options_expand(struct options *o, uint64_t seed)
 	rng_next(&c);
 	part = (unsigned)ONE_OF(&c, 0, 60, 120, 120, 250, 250, 500, 900);
 	*o = (struct options){ .seed = seed };
-	for (int f = 0; f < FAULTS; f++)
+	for (int f = 0; f < FAULT_TICK; f++)
 		o->faults |= (unsigned)chance_of(&c, part) << f;
 	o->users = ONE_OF(&c, 1, 1, 2, 3, 5);
 	o->steps = ONE_OF(&c, 4, 8, 12, 20);
@@ -91,6 +91,7 @@ void options_expand(struct options *o, uint64_t seed)
 	for (int v = 0; v < VERBS; v++)
 		o->verbs |= (unsigned)chance_of(&c, part) << v;
 	o->reuse = options_does(o, VERB_SEEDS) && chance_of(&c, 500);
+	o->faults |= (unsigned)chance_of(&c, 300) << FAULT_TICK;
 }
 
 void options_print(const struct options *o)

@@ -57,10 +57,10 @@ enum fault {
 	FAULT_STATE_FULL,
 	FAULT_STATE_RO,
 	FAULT_CLOCK,
-	FAULT_TICK,
 	FAULT_RESTART,
 	FAULT_CRASH,
 	FAULT_PLUG,
+	FAULT_TICK, /* the last: chosen last */
 	FAULTS
 };
 

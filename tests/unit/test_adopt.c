@@ -295,8 +295,46 @@ static void test_what_cannot_be_read(void **state)
 		assert_int_equal(count(c, ".png"), 0);
 		deliver(c);
 	}
-	assert_int_equal(waits, 7);
+	assert_int_equal(waits, 13);
 	assert_int_equal(count(c, ".png"), 1);
+	core_close(c);
+}
+
+static int no_room(const struct disk *d, int from_dir, const char *from, int to_dir, const char *to,
+		   unsigned flags)
+{
+	(void)d;
+	(void)from_dir;
+	(void)from;
+	(void)to_dir;
+	(void)to;
+	(void)flags;
+	return -ENOSPC;
+}
+
+/* However long it waited for room: one look that could not read all is not enough. */
+static void test_waiting_for_room_is_not_looking_in_vain(void **state)
+{
+	struct core *c = *state;
+	struct faulty_disk disk;
+	struct job *job;
+
+	open_on(c, &disk);
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	core_crash(c);
+	job = engine_find_prediction(c->engine, "p1");
+	disk.disk.rename = no_room;
+	for (int i = 0; i < 30; i++)
+		deliver(c);
+	faulty_disk_init(&disk);
+	disk.disk.list = list_fails;
+	deliver(c);
+	core_assert_state(job, JOB_DOWNLOADING);
+	assert_int_equal(count(c, ".png"), 0);
+	faulty_disk_init(&disk);
+	deliver(c);
+	assert_there(c, job);
 	core_close(c);
 }
 
@@ -316,6 +354,7 @@ int main(void)
 		TEST(test_cancelled_on_its_way),
 		TEST(test_cancelled_and_not_removed),
 		TEST(test_what_cannot_be_read),
+		TEST(test_waiting_for_room_is_not_looking_in_vain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

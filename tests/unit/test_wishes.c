@@ -431,6 +431,24 @@ static void test_again_of_an_earlier_one(void **state)
 	assert_false(first->current);
 }
 
+/* --- what there is nothing to do about --- */
+
+/* What came before may be on disk, though it failed; so the answer waits for what undoes it. */
+static void test_nothing_to_do_is_on_disk_too(void **state)
+{
+	struct core *c = *state;
+
+	writes_left = 0;
+	assert_int_equal(command(c, "pause"), -EIO);
+	assert_int_equal(command(c, "resume"), -EIO);
+	assert_int_equal(command(c, "cancel all"), -EIO);
+	assert_int_equal(command(c, "retry failed"), -EIO);
+	writes_left = -1;
+	assert_int_equal(command(c, "resume"), 0);
+	core_crash(c); /* at once */
+	assert_false(core_stats(c).gate.paused);
+}
+
 /* --- marks --- */
 
 static int tag_fox(struct core *c)
@@ -482,6 +500,7 @@ int main(void)
 		TEST(test_again),
 		TEST(test_again_of_several),
 		TEST(test_again_of_an_earlier_one),
+		TEST(test_nothing_to_do_is_on_disk_too),
 		TEST(test_mark),
 	};
 
