@@ -120,7 +120,7 @@ struct config_sources {
 	/* What EACHLABS_API_KEY was at the first load, which took it away; NULL: it is looked up.
 	 */
 	const char *environment_key;
-	/* What api.key_command prints, as secret_read_command. NULL: it is run, and waited for. */
+	/* What api.key_command prints, as key_command_run. */
 	int (*read_command)(void *data, const char *command, char **out, struct error *err);
 	void *data;
 	bool demo; /* own library and state ("-demo" after their names, unless -o gives them), no

@@ -22,11 +22,12 @@ int secret_check_private(const struct stat *st, const char *path, struct error *
 /* The file's first line, trimmed. 0, -ENOENT, -EACCES, -EINVAL (no key in it), -ENOMEM, or what
  * open gave. */
 int secret_read_file(const char *path, char **out, struct error *err);
-/* The first line that /bin/sh -c COMMAND prints, trimmed; its stdin is /dev/null, its stderr ours.
- * 0, -ETIMEDOUT (its process group was killed), -EINVAL (it failed, or printed no key), -ENOMEM, or
- * what spawning gave. */
-int secret_read_command(const char *command, int timeout_ms, char **out, struct error *err);
-/* The same command where a loop must not wait for it; who runs it reads with these. */
+/* The variable's value, or NULL if it is unset or empty. Its bytes in the environment are
+ * overwritten and the variable is unset, so that neither children nor /proc/PID/environ have it. 0
+ * or -ENOMEM (then it is still there). */
+int secret_take_environment(const char *name, char **out);
+
+/* Who runs api.key_command reads with these. */
 /* Append what one read gives, up to a line of the largest size; the rest is dropped. 1: there may
  * be more; 0: not now, or never (the end); -ENOMEM or what read gave. */
 int secret_read_some(int fd, struct buf *in);
@@ -35,9 +36,5 @@ int secret_first_line(const struct buf *in, const char *whose, char **out, struc
 /* Why there is no key: r < 0 (-ETIMEDOUT: it was killed), or its exit status (128 and the signal).
  */
 void secret_explain_command(int r, int status, int timeout_ms, struct error *err);
-/* The variable's value, or NULL if it is unset or empty. Its bytes in the environment are
- * overwritten and the variable is unset, so that neither children nor /proc/PID/environ have it. 0
- * or -ENOMEM (then it is still there). */
-int secret_take_environment(const char *name, char **out);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * The key's command while the loop goes on.
+ * The key's command, while the loop goes on, or with a loop of its own that ends with it.
  *
  * Happy path: it is a child with a session of its own; what it prints is read as it comes, and when
- * it has ended its first line is the key. As at the start a helper that it leaves in the background
- * with our pipe open keeps nobody waiting.
+ * it has ended its first line is the key. A helper that it leaves in the background with our pipe
+ * open (an agent) keeps nobody waiting.
  *
- * Failures: told in the same words as at the start. One that is over its time is killed with all
- * that it started, and is not waited for: its record goes when the kernel tells its end.
+ * Failures: told in words that never hold its text or its output. One that is over its time is
+ * killed with all that it started, and is not waited for: its record goes when the kernel tells its
+ * end.
  *
  * On close it is killed, and init takes it off the table.
  */
@@ -204,4 +205,44 @@ void key_command_leave(struct list *all)
 {
 	while (!list_empty(all))
 		close_process(list_entry(all->next, struct key_command, in_all));
+}
+
+/* --- with a loop of its own --- */
+
+struct outcome {
+	int r;
+	char **out;
+	struct error *err;
+};
+
+static void on_outcome(int r, char *key, const struct error *err, void *data)
+{
+	struct outcome *o = data;
+
+	o->r = r;
+	if (r < 0)
+		*o->err = *err;
+	else
+		*o->out = key;
+}
+
+int key_command_run(const char *command, int timeout_ms, char **out, struct error *err)
+{
+	struct outcome o = { .r = -ECANCELED, .out = out, .err = err };
+	struct key_command *k;
+	struct list all;
+	uv_loop_t loop;
+	int r = uv_loop_init(&loop);
+
+	list_init(&all);
+	if (r < 0) {
+		secret_explain_command(r, 0, timeout_ms, err);
+		return r;
+	}
+	r = key_command_start(&k, &all, &loop, command, timeout_ms, on_outcome, &o, err);
+	if (r == 0)
+		uv_ref((uv_handle_t *)&k->process); /* it is waited for */
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	return r < 0 ? r : o.r;
 }

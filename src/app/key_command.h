@@ -1,4 +1,4 @@
-/* key_command: api.key_command run beside the loop, which goes on meanwhile. */
+/* key_command: api.key_command, run and waited for, or beside the loop, which goes on meanwhile. */
 #ifndef KEY_COMMAND_H
 #define KEY_COMMAND_H
 
@@ -9,8 +9,13 @@
 
 struct key_command;
 
-/* r 0: key is the receiver's, for text_wipe; else NULL, and r and err are as secret_read_command
- * has them. */
+/* The first line that /bin/sh -c COMMAND prints, trimmed, becomes *out, the caller's for text_wipe;
+ * its stdin is empty, its stderr ours. 0; *out is left alone: -ETIMEDOUT (it was killed, with all
+ * that it started), -EINVAL (it failed, or printed no key), -ENOMEM, or what spawning gave. */
+int key_command_run(const char *command, int timeout_ms, char **out, struct error *err);
+
+/* r 0: key is the receiver's, for text_wipe; else NULL, and r and err are as key_command_run has
+ * them. */
 typedef void (*key_command_fn)(int r, char *key, const struct error *err, void *data);
 
 /* fn is called once, from the loop, unless it is stopped before. It lies in the list until its

@@ -85,10 +85,18 @@ static int load(const struct options *options, const struct config_sources *more
 	return r;
 }
 
+static int run_command(void *data, const char *command, char **out, struct error *err)
+{
+	(void)data;
+	return key_command_run(command, SECRET_COMMAND_MS, out, err);
+}
+
 int app_load(const struct options *options, struct settings **settings,
 	     struct request_rules **rules, struct error *err)
 {
-	return load(options, &(struct config_sources){ .file = NULL }, settings, rules, err);
+	const struct config_sources more = { .read_command = run_command };
+
+	return load(options, &more, settings, rules, err);
 }
 
 static int load_anew(struct app *app, struct settings **settings, struct request_rules **rules,

@@ -92,13 +92,6 @@ static int take_environment(struct settings *s, const char *key, struct error *e
 	return config_value_set(config_key_find("api.key"), s, key, err);
 }
 
-static int read_command(const struct config_sources *from, const char *command, char **key,
-			struct error *err)
-{
-	return from->read_command ? from->read_command(from->data, command, key, err)
-				  : secret_read_command(command, SECRET_COMMAND_MS, key, err);
-}
-
 static int take_way(struct settings *s, const struct config_sources *from, enum way way,
 		    struct error *err)
 {
@@ -112,7 +105,7 @@ static int take_way(struct settings *s, const struct config_sources *from, enum 
 	if (way == WAY_FILE)
 		r = secret_read_file(s->api.key_file, &key, err);
 	else
-		r = read_command(from, s->api.key_command, &key, err);
+		r = from->read_command(from->data, s->api.key_command, &key, err);
 	if (r < 0) {
 		error_prefix(err, "%s: ", way_origin(s, way)->where);
 		return r;

@@ -7,7 +7,8 @@
  *
  * Failures: the errno of the call. Nothing is ever replaced: a name that is taken gets a number. If
  * the picture or a sync fails, both leave their names again, so that the caller can try once more;
- * a picture that the disk does not let go of stays, and the caller hears where.
+ * a picture that the disk does not let go of stays, and the caller hears where. A folder that goes
+ * meanwhile, for it was empty, is made again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include "library_internal.h"
 
 #define MOST_NAMES 10000 /* tried for one picture */
+#define MOST_FOLDERS 100
 
 /* Where they go. */
 struct names {
@@ -114,6 +116,27 @@ static int place_somewhere(const struct library *l, const struct library_pair *p
 	return r;
 }
 
+static int place_in_folder(const struct library *l, const struct library_pair *p,
+			   struct names *names, bool *stays)
+{
+	int r = names->folder = open_folder(l, p->folder);
+
+	if (r >= 0) {
+		r = place_somewhere(l, p, names, stays);
+		l->disk->close(l->disk, names->folder);
+	}
+	return r;
+}
+
+/* While we came in, another thread has moved the last picture out of the folder, and the folder
+ * went with it: then what we bring is still where it was. */
+static bool has_lost_folder(const struct library *l, const struct library_pair *p, int r)
+{
+	struct stat st;
+
+	return r == -ENOENT && l->disk->stat_at(l->disk, l->root, p->picture, &st) == 0;
+}
+
 int library_place(const struct library *l, const struct library_pair *pair, char **path)
 {
 	size_t room = strlen(pair->folder) + 1 + LIBRARY_NAME;
@@ -125,10 +148,10 @@ int library_place(const struct library *l, const struct library_pair *pair, char
 	*path = NULL;
 	if (!name)
 		return -ENOMEM;
-	r = names.folder = open_folder(l, pair->folder);
-	if (r >= 0) {
-		r = place_somewhere(l, pair, &names, &stays);
-		l->disk->close(l->disk, names.folder);
+	for (int i = 0; i < MOST_FOLDERS; i++) {
+		r = place_in_folder(l, pair, &names, &stays);
+		if (stays || !has_lost_folder(l, pair, r))
+			break;
 	}
 	if (r < 0 && !stays) {
 		free(name);

@@ -12,9 +12,11 @@
 
 #include <cmocka.h>
 
+#include "app/key_command.h"
 #include "oom.h"
 #include "pimagefs/config.h"
 #include "pimagefs/log.h"
+#include "pimagefs/secret.h"
 #include "scratch.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -61,11 +63,20 @@ static bool is_secret(const char *field)
 	return strcmp(field, "hf_api_token") == 0;
 }
 
+static int run_command(void *data, const char *command, char **out, struct error *err)
+{
+	(void)data;
+	return key_command_run(command, SECRET_COMMAND_MS, out, err);
+}
+
 /* -c FILE (or NULL) and options, NULL at the end. */
 static int load(struct settings **out, const char *file, const char *const *options,
 		struct error *err)
 {
-	struct config_sources from = { .file = file, .overrides = options, .is_secret = is_secret };
+	struct config_sources from = { .file = file,
+				       .overrides = options,
+				       .is_secret = is_secret,
+				       .read_command = run_command };
 
 	*out = NULL;
 	err->message[0] = '\0';

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "app/key_command.h"
+#include "oom.h"
 #include "pimagefs/buf.h"
 #include "pimagefs/secret.h"
 #include "scratch.h"
@@ -91,6 +92,21 @@ static void close_loop(struct told *told)
 	assert_int_equal(uv_loop_close(&told->loop), 0);
 }
 
+/* Waited for, it says the same. */
+static void run(const struct told *told, const char *command, int timeout_ms)
+{
+	struct error err = { .message = "" };
+	char *key = NULL;
+
+	assert_int_equal(key_command_run(command, timeout_ms, &key, &err), told->r);
+	assert_int_equal(!key, !told->key);
+	if (key)
+		assert_string_equal(key, told->key);
+	else
+		assert_string_equal(err.message, told->err.message);
+	text_wipe(&key);
+}
+
 static void tell(struct told *told, const char *command, int timeout_ms)
 {
 	open_loop(told);
@@ -99,6 +115,7 @@ static void tell(struct told *told, const char *command, int timeout_ms)
 		uv_run(&told->loop, UV_RUN_ONCE);
 	close_loop(told);
 	assert_int_equal(told->times, 1);
+	run(told, command, timeout_ms);
 }
 
 static void its_first_line_is_the_key(void **state)
@@ -109,6 +126,7 @@ static void its_first_line_is_the_key(void **state)
 		"echo the-key; head -c 300000 /dev/zero",
 		"[ ! -t 0 ] && cat && echo the-key",
 		"(printf the; printf -- -key)",
+		"printf the-; printf key; exec >&-; true",
 	};
 	struct told told;
 
@@ -128,6 +146,7 @@ static void one_that_fails_is_told(void **state)
 		const char *command, *says;
 	} rows[] = {
 		{ "echo the-SECRET; exit 3", "exit status 3" },
+		{ "exec 2>/dev/null; no-such-command-here", "exit status 127" },
 		{ "kill -TERM $$", "signal 15" },
 		{ "true", "is no key" },
 		{ "echo two SECRETS", "is no key" },
@@ -223,15 +242,38 @@ static void a_helper_left_behind_keeps_nobody_waiting(void **state)
 	char command[SCRATCH_PATH + 100];
 	struct buf pid = BUF_INIT;
 	struct told told;
+	char *text;
 
 	(void)state;
-	snprintf(command, sizeof(command), "sleep 600 & echo $! > %s; echo the-key", path);
+	snprintf(command, sizeof(command), "sleep 600 & echo $! >> %s; echo the-key", path);
 	tell(&told, command, SECRET_COMMAND_MS);
 	assert_int_equal(told.r, 0);
 	text_wipe(&told.key);
 	assert_int_equal(scratch_read(folder, "pid", &pid), 0);
-	assert_int_equal(kill((pid_t)strtol(buf_text(&pid), NULL, 10), SIGKILL), 0);
+	text = (char *)buf_text(&pid);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(kill((pid_t)strtol(text, &text, 10), SIGKILL), 0);
 	buf_release(&pid);
+}
+
+static void memory_may_run_out(void **state)
+{
+	unsigned failed = 1;
+
+	(void)state;
+	for (unsigned n = 0; failed; n++) {
+		struct error err;
+		char *key = NULL;
+		int r;
+
+		oom_fail_after(n);
+		r = key_command_run("echo the-key", SECRET_COMMAND_MS, &key, &err);
+		failed = oom_off();
+		assert_true(r == 0 || r == -ENOMEM);
+		assert_int_equal(!key, r != 0);
+		assert_true(failed || key);
+		text_wipe(&key);
+	}
 }
 
 int main(void)
@@ -245,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_waits_for_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_helper_left_behind_keeps_nobody_waiting, setup,
 						teardown),
+		cmocka_unit_test(memory_may_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

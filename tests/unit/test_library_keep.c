@@ -92,6 +92,42 @@ static void never_overwrites(void **state)
 	buf_release(&jpeg);
 }
 
+static unsigned lost;
+
+/* Another thread has just moved the last picture out of the day's folder. */
+static int rename_late(const struct disk *d, int from_dir, const char *from, int to_dir,
+		       const char *to, unsigned flags)
+{
+	struct faulty_disk real;
+	char folder[64], path[4096];
+	ssize_t size;
+
+	snprintf(folder, sizeof(folder), "/proc/self/fd/%d", to_dir);
+	size = readlink(folder, path, sizeof(path) - 1);
+	assert_true(size > 0);
+	path[size] = '\0';
+	if (lost) {
+		lost--;
+		assert_int_equal(rmdir(path), 0);
+	}
+	faulty_disk_init(&real);
+	(void)d;
+	return real.disk.rename(&real.disk, from_dir, from, to_dir, to, flags);
+}
+
+static void a_folder_that_goes_meanwhile_is_made_again(void **state)
+{
+	struct shelf *p = *state;
+
+	p->disk.disk.rename = rename_late;
+	for (unsigned times = 1; times <= 3; times++) {
+		lost = times;
+		shelf_assert_kept_as(p, "fox", "2026-11-22/141503-fox.png");
+		assert_int_equal(lost, 0);
+		assert_int_equal(library_remove(p->l, "2026-11-22/141503-fox.png"), 0);
+	}
+}
+
 static void foreign_files_stay(void **state)
 {
 	struct shelf *p = *state;
@@ -397,6 +433,7 @@ int main(void)
 		TEST(true_ending),
 		TEST(never_overwrites),
 		TEST(a_sidecar_is_written_anew),
+		TEST(a_folder_that_goes_meanwhile_is_made_again),
 		TEST(foreign_files_stay),
 		TEST(without_renameat2),
 		TEST(ids),

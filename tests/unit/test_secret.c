@@ -150,97 +150,6 @@ static void a_strangers_file_is_refused(void **state)
 	assert_int_equal(secret_check_private(&st, "key", &err), 0);
 }
 
-static void a_command_prints_the_key(void **state)
-{
-	static const char *const commands[] = {
-		"echo the-key",
-		"printf the-key",
-		"echo ' the-key '; echo second",
-		"cat; echo the-key",
-		"printf the-; printf key; exec >&-; true",
-		/* Far more than a pipe takes. */
-		"echo the-key; head -c 300000 /dev/zero",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(commands); i++) {
-		struct error err = { .message = "" };
-		char *key = NULL;
-
-		if (secret_read_command(commands[i], SECRET_COMMAND_MS, &key, &err) < 0)
-			fail_msg("%s: %s", commands[i], err.message);
-		assert_string_equal(key, "the-key");
-		text_wipe(&key);
-	}
-}
-
-static void a_helper_left_behind_keeps_nobody_waiting(void **state)
-{
-	const char *path = scratch_path(folder, "pid");
-	char command[SCRATCH_PATH + 100];
-	struct buf pid = BUF_INIT;
-	struct error err;
-	char *key = NULL;
-
-	(void)state;
-	snprintf(command, sizeof(command), "sleep 600 & echo $! > %s; echo the-key", path);
-	assert_int_equal(secret_read_command(command, SECRET_COMMAND_MS, &key, &err), 0);
-	assert_string_equal(key, "the-key");
-	text_wipe(&key);
-	assert_int_equal(scratch_read(folder, "pid", &pid), 0);
-	assert_int_equal(kill((pid_t)strtol(buf_text(&pid), NULL, 10), SIGKILL), 0);
-	buf_release(&pid);
-}
-
-static void a_command_that_fails_is_told(void **state)
-{
-	static const struct {
-		const char *command, *says;
-	} rows[] = {
-		{ "echo the-key; exit 3", "exit status 3" },
-		{ "exec 2>/dev/null; no-such-command-here", "exit status 127" },
-		{ "kill -TERM $$", "signal 15" },
-		{ "true", "is no key" },
-		{ "echo two SECRETS", "is no key" },
-	};
-	struct error err;
-	char *key = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(secret_read_command(rows[i].command, SECRET_COMMAND_MS, &key,
-						     &err),
-				 -EINVAL);
-		if (!strstr(err.message, rows[i].says))
-			fail_msg("%s: %s", rows[i].command, err.message);
-		assert_null(strstr(err.message, "SECRET"));
-		assert_null(key);
-	}
-}
-
-static void a_command_that_hangs_is_killed_with_its_children(void **state)
-{
-	/* The pipe's writing ends are held by the whole group: its end of file is the proof. */
-	const char *fifo = scratch_path(folder, "held");
-	char command[SCRATCH_PATH + 100], byte;
-	int64_t began = clock_mono_ms();
-	struct error err;
-	char *key = NULL;
-	int fd;
-
-	(void)state;
-	assert_int_equal(mkfifo(fifo, 0600), 0);
-	fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	assert_true(fd >= 0);
-	snprintf(command, sizeof(command), "exec 9>%s; sleep 600 & sleep 600", fifo);
-	assert_int_equal(secret_read_command(command, 200, &key, &err), -ETIMEDOUT);
-	assert_non_null(strstr(err.message, "was killed"));
-	assert_true(clock_mono_ms() - began < 30000);
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-	assert_int_equal(read(fd, &byte, 1), 0);
-	close(fd);
-}
-
 static void the_variable_is_taken_out_of_the_environment(void **state)
 {
 	char *key = NULL, *inside;
@@ -270,20 +179,16 @@ static void memory_may_run_out(void **state)
 	(void)state;
 	for (unsigned n = 0; failed; n++) {
 		struct error err;
-		char *a = NULL, *b = NULL;
-		int from_file, from_command;
+		char *key = NULL;
+		int r;
 
 		oom_fail_after(n);
-		from_file = secret_read_file(path, &a, &err);
-		from_command = secret_read_command("echo the-key", SECRET_COMMAND_MS, &b, &err);
+		r = secret_read_file(path, &key, &err);
 		failed = oom_off();
-		assert_true(from_file == 0 || from_file == -ENOMEM);
-		assert_true(from_command == 0 || from_command == -ENOMEM);
-		assert_int_equal(!a, from_file != 0);
-		assert_int_equal(!b, from_command != 0);
-		assert_true(failed || (a && b));
-		text_wipe(&a);
-		text_wipe(&b);
+		assert_true(r == 0 || r == -ENOMEM);
+		assert_int_equal(!key, r != 0);
+		assert_true(failed || key);
+		text_wipe(&key);
 	}
 }
 
@@ -297,12 +202,6 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
 		cmocka_unit_test(a_strangers_file_is_refused),
-		cmocka_unit_test(a_command_prints_the_key),
-		cmocka_unit_test_setup_teardown(a_helper_left_behind_keeps_nobody_waiting, setup,
-						teardown),
-		cmocka_unit_test(a_command_that_fails_is_told),
-		cmocka_unit_test_setup_teardown(a_command_that_hangs_is_killed_with_its_children,
-						setup, teardown),
 		cmocka_unit_test(the_variable_is_taken_out_of_the_environment),
 		cmocka_unit_test_setup_teardown(memory_may_run_out, setup, teardown),
 	};
