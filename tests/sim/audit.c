@@ -345,8 +345,11 @@ void audit_start(struct sim *s, bool crashed)
 	list_each (p, &s->service.predictions)
 		audit_removed(s, list_entry(p, struct prediction, in));
 	engine_stats(s->house.engine, &stats);
+	if (s->paused_soft)
+		s->paused = MAYBE;
 	if (s->paused != MAYBE && stats.gate.paused != (s->paused == YES))
 		violation(s, "pause or resume was acknowledged, and is forgotten after a start");
+	s->paused_soft = s->paused == MAYBE; /* as with paths: until the next commit */
 	s->paused = stats.gate.paused ? YES : NO;
 	if (s->service.lift_limbo && stats.gate.budget.lifted)
 		s->service.lifted_day = stats.gate.budget.lifted;

@@ -385,6 +385,7 @@ void service_committed(struct sim *s)
 	}
 	list_each (p, &s->known)
 		list_entry(p, struct known, in)->limbo = false;
+	s->paused_soft = false;
 }
 
 void service_house_gone(struct sim *s, bool crashed)
