@@ -242,8 +242,8 @@ sim: deps-tests ## SEEDS (2000) simulated lives from seed FIRST (1): faults, cra
 asan ubsan: deps-tests ## all tests under AddressSanitizer and UBSan together
 	@tests/run asan unit mount fuzz torture
 
-tsan: deps-tests ## unit tests under ThreadSanitizer
-	@tests/run tsan unit
+tsan: deps-tests ## unit and mount tests under ThreadSanitizer
+	@tests/run tsan unit mount
 
 valgrind: deps-tests deps-valgrind ## all tests under valgrind
 	@tests/run --valgrind debug unit mount

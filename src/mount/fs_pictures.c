@@ -175,7 +175,8 @@ static int attach_file(struct fs *fs, struct handle *h)
 		file->refs++;
 		h->file = file;
 	}
-	return h->file->fd >= 0 ? 0 : -EINPROGRESS;
+	/* While it is being opened fd is another thread's. */
+	return h->file->opening || h->file->fd < 0 ? -EINPROGRESS : 0;
 }
 
 static void picture_dropped(struct fs *fs, struct handle *h)
