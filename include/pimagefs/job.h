@@ -117,10 +117,11 @@ struct job {
 	void *file;            /* the node of the file of requests/ that holds its text, or NULL */
 	void *shelf;           /* the engine's count of its name's pictures, where it is one */
 	void *call;            /* the engine's call in flight */
-	void *chore;           /* the engine's: its picture is being moved (trash.c) */
-	void *view;            /* the views' record */
-	void *links;           /* the links' record */
-	struct list twins;     /* ready jobs with the same input (reuse.c) */
+	void *chore;       /* the engine's: its picture is being moved, or its sidecar written */
+	bool moves;        /* it is being moved: it may be at neither of the two places */
+	void *view;        /* the views' record */
+	void *links;       /* the links' record */
+	struct list twins; /* ready jobs with the same input (reuse.c) */
 	struct job_share share;
 	int64_t away_ms; /* monotonic: since then the service cannot be reached; 0: it can */
 };

@@ -99,10 +99,9 @@ static void leave(struct engine *e, struct job *job, const struct chore *c)
 {
 	log_warn("%s: its picture cannot be moved %s the trash: %s; it stays where it is", job->id,
 		 c->back ? "out of" : "to", strerror(-c->r));
-	if (c->back && !job->dismissed) { /* who waits for it hears that it does not come */
+	if (c->back)
 		job->dismissed = true;
-		jobs_touch(e->jobs, job);
-	}
+	jobs_touch(e->jobs, job); /* who waits for it hears whether it comes */
 }
 
 static void finish(struct engine *e, struct job *job, struct chore *c)
@@ -130,6 +129,7 @@ static void done(struct library_work *w, int r)
 		c->r = r;
 	if (job) {
 		job->chore = NULL;
+		job->moves = false;
 		if (job->state == JOB_READY && c->sidecar)
 			finish_sidecar(e, job, c);
 		else if (job->state == JOB_READY)
@@ -177,6 +177,7 @@ void trash_settle(struct engine *e, struct job *job)
 	c->number = job->number;
 	c->back = there;
 	job->chore = c;
+	job->moves = moves;
 	library_work(e->on.library, &c->work);
 }
 

@@ -81,10 +81,10 @@ static int add(struct reading *rd, const char *name, struct expansion *from)
 
 static int refuse_line(const struct reading *rd, int r)
 {
-	bool placed = strncmp(rd->err->message, "column ", 7) == 0;
-
-	if (r == -EINVAL)
-		error_prefix(rd->err, "line %u%s ", rd->line, placed ? "," : ":");
+	if (r == -EINVAL && strncmp(rd->err->message, "column ", 7) == 0)
+		error_prefix(rd->err, "line %u, ", rd->line);
+	else if (r == -EINVAL)
+		error_prefix(rd->err, "line %u: ", rd->line);
 	return r;
 }
 

@@ -161,13 +161,13 @@ bool job_pending(const struct job *job)
 bool job_has_picture(const struct job *job)
 {
 	return job->state == JOB_READY && !job->dismissed && job->picture_path &&
-	       !library_in_trash(job->picture_path);
+	       !library_in_trash(job->picture_path) && !job->moves;
 }
 
 bool job_comes_back(const struct job *job)
 {
 	return job->state == JOB_READY && !job->dismissed && job->picture_path &&
-	       library_in_trash(job->picture_path);
+	       (library_in_trash(job->picture_path) || job->moves);
 }
 
 bool job_is_removed(const struct job *job)

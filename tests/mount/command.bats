@@ -244,7 +244,7 @@ all_goes_on() {
 	mount_up
 	cp "$T/ini" "$T/ini.0"
 	for row in "echo $KEY; exit 4@failed with exit status 4" "kill -9 \$\$@ended by signal 9" \
-		"echo two $KEY@is no key" "head -c 100000 $PIMAGEFS@is no key" "true@is no key"; do
+		"echo two $KEY@is no key" "head -c 100000 ${PIMAGEFS_PROGRAM:-$PIMAGEFS}@is no key" "true@is no key"; do
 		sed "s#^key_file.*#key_command = ${row%@*}#" "$T/ini.0" >"$T/ini"
 		run ! ctl reload
 		last "reload: refused: $T/ini:3: key_command: .*${row#*@}.*; nothing has changed"

@@ -257,7 +257,7 @@ struct sim {
 	int refused_life;  /* of the house that was answered 401, 402 or 403 */
 	int unkept_life;   /* of the house whose last picture could not be kept */
 	enum truth paused;
-	bool paused_soft; /* as it was read, which a crash may still change */
+	bool paused_soft;  /* as it was read, which a crash may still change */
 	uint64_t removals; /* of pictures by users */
 	int busy;          /* users with steps left */
 	struct counts *counts;

@@ -93,6 +93,27 @@ static void a_change_of_mind_while_it_is_moved(void **state)
 	free(path);
 }
 
+/* Its file may be at neither place: who opens it waits. */
+static void restored_while_it_is_moved(void **state)
+{
+	struct core *c = *state;
+	struct job *job = core_ready(c, "fox", "p1");
+	char *path = strdup(job->picture_path);
+
+	engine_filed(c->engine, job, c->requests);
+	c->sim.disk_hangs = true;
+	assert_int_equal(engine_dismiss(c->engine, job), 0);
+	core_settle(c);
+	assert_int_equal(engine_restore(c->engine, job), 0);
+	assert_false(job_has_picture(job));
+	assert_true(job_comes_back(job));
+	c->sim.disk_hangs = false;
+	sim_world_work(&c->sim);
+	assert_false(job_comes_back(job));
+	assert_back(c, job, path);
+	free(path);
+}
+
 /* What was answered is done, also if the move was not. */
 static void a_crash_before_the_move(void **state)
 {
@@ -201,6 +222,7 @@ int main(void)
 		TEST(there_and_back),
 		TEST(nothing_moves_before_the_commit),
 		TEST(a_change_of_mind_while_it_is_moved),
+		TEST(restored_while_it_is_moved),
 		TEST(a_crash_before_the_move),
 		TEST(after_its_days_it_is_gone),
 		TEST(without_a_trash),
