@@ -52,6 +52,9 @@ struct job_share {
 };
 
 /* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
+/* Looks for a picture that is perhaps kept; then what cannot be read is passed over. */
+#define JOB_MOST_BLIND 12
+
 struct job {
 	uint64_t number; /* the key; never used again */
 	uint64_t order;  /* of submission (of closing): the queue is sorted by it; 0: not yet

@@ -19,13 +19,11 @@
 #include "engine_internal.h"
 #include "pimagefs/sidecar.h"
 
-#define MOST_BLIND 12 /* then what cannot be read is passed over */
-
 int adopt_init(struct adopt *a, const struct job *job)
 {
 	bool knows = job->picture_path && !library_in_trash(job->picture_path);
 
-	*a = (struct adopt){ .since_ms = LIBRARY_ANY_DAY, .strict = job->blind < MOST_BLIND };
+	*a = (struct adopt){ .since_ms = LIBRARY_ANY_DAY, .strict = job->blind < JOB_MOST_BLIND };
 	a->id = strdup(job->id);
 	a->prediction_id = strdup(job->prediction_id);
 	a->path = knows ? strdup(job->picture_path) : NULL;

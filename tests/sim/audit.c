@@ -209,6 +209,10 @@ static void audit_failed(struct sim *s, const struct job *job, const struct pred
 
 void audit_change(struct sim *s, const struct job *job)
 {
+	struct prediction *p = job->prediction_id ? service_find(s, job->prediction_id) : NULL;
+
+	if (p && job->blind >= JOB_MOST_BLIND)
+		p->passed_over = true;
 	if (job->state == JOB_READY)
 		s->unkept_life = 0;
 	else if (s->house.up && job->state == JOB_DOWNLOADING && job->error &&
@@ -385,7 +389,8 @@ static void audit_prediction(struct sim *s, const struct prediction *p)
 	bool in_time = p->over_ms <= p->answered_ms + s->o.deadline_s * SECOND;
 	int copies = sim_disk_count(s->disk, &p->picture);
 
-	if (copies > 1 + p->text->reuses)
+	/* What could never be read must not hold back what was paid for: one more is the price. */
+	if (copies > 1 + p->text->reuses + p->passed_over)
 		violation(s, "the picture of %s is in the library %d times", p->id, copies);
 	if (!p->stored || p->text->cancelled || p->told_over || p->forgotten || is_left_alone(s, p))
 		return;

@@ -165,8 +165,9 @@ struct prediction {
 	bool told_over;   /* the client knows that it is over */
 	bool told_done;
 	bool cancel_refused;
-	bool late_poll; /* a poll that began past the deadline was answered "pending" */
-	int unknowns;   /* answered polls that did not know it */
+	bool passed_over; /* its place in the library could not be read, time and again */
+	bool late_poll;   /* a poll that began past the deadline was answered "pending" */
+	int unknowns;     /* answered polls that did not know it */
 	int64_t unknown_ms;
 	int polls, links;
 	int day;            /* of the client's calendar; 0: of none for sure */
