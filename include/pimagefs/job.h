@@ -51,10 +51,10 @@ struct job_share {
 	int64_t cost;
 };
 
-/* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
 /* Looks for a picture that is perhaps kept; then what cannot be read is passed over. */
 #define JOB_MOST_BLIND 12
 
+/* The engine owns it; store loads and saves the first part. Texts are heap, NULL when unknown. */
 struct job {
 	uint64_t number; /* the key; never used again */
 	uint64_t order;  /* of submission (of closing): the queue is sorted by it; 0: not yet
