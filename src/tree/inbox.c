@@ -153,7 +153,7 @@ void inbox_made_new(struct inbox *in, struct node *node)
 	if (!stem || name[stem + strspn(name + stem, letters)] ||
 	    (!is_made_by_tool(node, name, stem) && !is_of_list(node, name, stem)))
 		return;
-	inbox_drop_job(in, file, false); /* that of an empty file */
+	inbox_drop_job(in, file); /* that of an empty file */
 	file->passing = true;
 }
 

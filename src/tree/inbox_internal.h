@@ -56,8 +56,8 @@ void inbox_submit(struct inbox *in, struct reqfile *file);
 /* All files and folders below this one, a folder after what is in it. */
 void inbox_each_below(struct inbox *in, struct node *folder,
 		      void (*fn)(struct inbox *, struct node *));
-/* The file has no name any more: what becomes of its job. */
-void inbox_drop_job(struct inbox *in, struct reqfile *file, bool cancel);
+/* The file has no name any more: what is under way for it goes on without. */
+void inbox_drop_job(struct inbox *in, struct reqfile *file);
 
 /* --- inbox_remove.c --- */
 

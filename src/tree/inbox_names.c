@@ -63,7 +63,7 @@ static void take_id_along(struct inbox *in, struct reqfile *file)
 	if (id && file->batch)
 		inbox_take_set_along(in, file, id);
 	if (job && there && there != job && !file->batch && job->state == JOB_DRAFT && !job->input)
-		inbox_drop_job(in, file, false); /* an empty file takes nobody's name */
+		inbox_drop_job(in, file); /* an empty file takes nobody's name */
 	else if (job && id && (strcmp(job->id, id) != 0 || !job->current) &&
 		 engine_rename(in->engine, job, id) < 0)
 		log_warn("out of memory: %s keeps its old name in images/", job->id);
@@ -307,7 +307,7 @@ static int rename_file(struct inbox *in, struct entry *entry, struct node *to, c
 		if (r < 0)
 			undo_rename(in, file, &undo);
 		else if (there)
-			inbox_drop_job(in, there, false);
+			inbox_drop_job(in, there);
 	}
 	node_unpin(undo.replaced);
 	inbox_undo_release(&undo.file);

@@ -39,7 +39,7 @@ static void remove_file(struct inbox *in, struct entry *entry)
 {
 	struct node *folder = entry->folder;
 
-	inbox_drop_job(in, entry->node->data, !inbox_is_draft_name(in, folder, entry->name));
+	inbox_drop_job(in, entry->node->data);
 	inbox_touch(in, folder);
 	tree_unlink(entry);
 }

@@ -178,7 +178,7 @@ static int flush_ini(struct inbox *in, struct reqfile *file)
 	if (r == -EINVAL) {
 		inbox_refuse(in, file, &err);
 	} else if (r == 0) {
-		inbox_drop_job(in, file, false);
+		inbox_drop_job(in, file);
 		inbox_forget_refusal(in, home->folder, home->name);
 	}
 	return r;
@@ -208,19 +208,19 @@ int inbox_flush(struct inbox *in, struct node *node)
 	return r;
 }
 
-/* A job of the file whose name is gone. */
-static void let_go(struct inbox *in, struct job *job, bool cancel)
+/* A job of the file whose name is gone: what was not submitted ends with it. */
+static void let_go(struct inbox *in, struct job *job)
 {
 	job->file = NULL;
 	if (job->state == JOB_INVALID || (job->state == JOB_DRAFT && !job->input))
 		engine_discard(in->engine, job);
-	else if (cancel ? job_pending(job) : job->state == JOB_DRAFT)
+	else if (job->state == JOB_DRAFT)
 		engine_cancel(in->engine, job);
 	else
 		engine_filed(in->engine, job, NULL);
 }
 
-void inbox_drop_job(struct inbox *in, struct reqfile *file, bool cancel)
+void inbox_drop_job(struct inbox *in, struct reqfile *file)
 {
 	struct batch *batch = file->batch;
 	struct job *job = file->job, *part;
@@ -229,13 +229,13 @@ void inbox_drop_job(struct inbox *in, struct reqfile *file, bool cancel)
 	file->batch = NULL;
 	file->unsent = false;
 	if (job)
-		let_go(in, job, cancel);
+		let_go(in, job);
 	for (size_t i = 0; i < batch_size(batch); i++) {
 		part = batch_job(batch, i, in->engine, file->number);
 		if (!part)
 			continue;
 		engine_set_of(in->engine, part, NULL, 0);
-		let_go(in, part, cancel);
+		let_go(in, part);
 	}
 	batch_free(batch);
 }
@@ -255,7 +255,7 @@ void inbox_submit(struct inbox *in, struct reqfile *file)
 		if (file->unsent && file->batch) /* what was registered has been taken back since */
 			inbox_drop_unsent(in, file);
 		else if (file->unsent)
-			inbox_drop_job(in, file, false);
+			inbox_drop_job(in, file);
 		if (!request_is_blank(buf_text(&file->text), file->text.size))
 			file->changed = file->stale = false;
 		return;
