@@ -11,6 +11,7 @@
  * On close: see store_open.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pimagefs/utf8.h"
@@ -308,6 +309,7 @@ int store_commit(struct store *s)
 	if (r)
 		return r;
 	r = run_plain(s, STORE_COMMIT);
+	s->commit_failed = r < 0;
 	if (r)
 		s->failure = r;
 	else
@@ -315,10 +317,26 @@ int store_commit(struct store *s)
 	return r;
 }
 
+/* A commit whose sync failed lies in the log all the same, and the next start would find it there.
+ * Another, which changes nothing, takes its place; it is written also where it cannot be synced. */
+static void overwrite_failed(struct store *s)
+{
+	char text[64] = "";
+	sqlite3_stmt *st = NULL;
+
+	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		snprintf(text, sizeof(text), "PRAGMA user_version = %d", sqlite3_column_int(st, 0));
+	sqlite3_finalize(st);
+	sqlite3_exec(s->db, text, NULL, NULL, NULL);
+}
+
 void store_rollback(struct store *s)
 {
 	if (!sqlite3_get_autocommit(s->db))
 		run_plain(s, STORE_ROLLBACK);
-	s->in_transaction = false;
+	if (s->commit_failed)
+		overwrite_failed(s);
+	s->in_transaction = s->commit_failed = false;
 	s->failure = 0;
 }

@@ -43,6 +43,7 @@ struct store {
 	int lock_fd;
 	bool in_transaction; /* as the caller sees it: SQLite may have ended it on a failure */
 	int failure;         /* of the running transaction: nothing more may happen in it */
+	bool commit_failed;  /* ... and it may lie in the log as a whole */
 };
 
 /* A statement whose columns are bound one after the other; the first failure sticks. */

@@ -160,6 +160,30 @@ break_read_only() { fault "write EROFS" "open EROFS" "rename EROFS"; }
 	refute grep -qx '"a dog"' <(curl -fsS "$STUB/control/prompts")
 }
 
+@test "state folder: what a failed fsync answered with an error is not done after kill -9 either" {
+	faulty_mount state
+	stub_script '{"on":"create","prompt":"bad","times":1,"do":{"status":422,"body":{"detail":"no"}}}'
+	ask bad "a bad one"
+	wait_state bad failed
+	ask fox "a fox"
+	got fox "a fox"
+	ask .draft "a draft"
+	# Each is the last that reaches the log before the end.
+	for command in 'echo retry bad >control/ctl' 'echo again fox >control/ctl' 'echo delete fox >control/ctl' \
+		'mv requests/.draft requests/draft' 'mkdir requests/folder' 'echo pause >control/ctl'; do
+		fault "fsync EIO"
+		refute bash -c 'cd "$0" && eval "$1"' "$M" "$command"
+		kill_daemon
+		mended
+		faulty_mount state
+	done
+	has_state bad failed
+	equal "$(ls -A "$M/requests" | paste -sd' ')" ".draft bad fox"
+	equal "$(jq .paused "$M/control/stats.json")" false
+	got fox "a fox"
+	asked "a bad one" "a fox"
+}
+
 @test "state folder: a failed mkdir leaves nothing" {
 	faulty_mount state
 	fault "write EIO"
