@@ -54,10 +54,16 @@ static void put_back(const struct before *b)
 	job->order = b->order;
 }
 
+/* An empty file asks for nothing, and one that stands for several is none of them. */
+static bool is_cancelled_with_all(const struct job *job)
+{
+	return job_may(job, JOB_CANCEL) && (job->state != JOB_DRAFT || job->input);
+}
+
 static int may_cancel(const struct engine *e, const struct job *job)
 {
 	(void)e;
-	return job_may(job, JOB_CANCEL) ? 0 : -EINVAL;
+	return is_cancelled_with_all(job) ? 0 : -EINVAL;
 }
 
 static void as_cancelled(struct engine *e, struct job *job, struct error *why)
@@ -214,11 +220,6 @@ static int wish_of_all(struct engine *e, enum wish wish, bool (*wanted)(const st
 		r = s.n ? engine_wish(e, wish, s.numbers, s.n) : ledger_sync(e->on.ledger);
 	free(s.numbers);
 	return r;
-}
-
-static bool is_cancelled_with_all(const struct job *job)
-{
-	return job_may(job, JOB_CANCEL);
 }
 
 int engine_cancel_all(struct engine *e)

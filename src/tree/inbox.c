@@ -313,7 +313,8 @@ static void keep_unsent(struct inbox *in, struct reqfile *file)
 	file->refused = file->flush_failed = 0;
 	file->changed = file->stale = false;
 	file->unconfirmed = true; /* nor may a rename after a restart */
-	ledger_dirty(in->ledger, &file->item);
+	if (file->node->home)
+		ledger_dirty(in->ledger, &file->item);
 }
 
 void inbox_release_writer(struct inbox *in, struct node *node)

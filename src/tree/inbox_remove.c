@@ -70,7 +70,7 @@ static uint64_t *pending_of(const struct inbox *in, const struct reqfile *file, 
 	for (size_t i = 0; numbers && i < batch_size(file->batch); i++) {
 		const struct job *part = batch_job(file->batch, i, in->engine, file->number);
 
-		if (part && job_pending(part))
+		if (part && job_pending(part) && part->input)
 			numbers[(*n)++] = part->number;
 	}
 	return numbers;

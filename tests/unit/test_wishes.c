@@ -240,6 +240,24 @@ static void test_cancel_all(void **state)
 	assert_durable(c);
 }
 
+/* It stands for several, or is empty: there is nothing to cancel. */
+static void test_cancel_all_leaves_what_asks_for_nothing(void **state)
+{
+	struct core *c = *state;
+
+	assert_int_equal(command(c, "pause"), 0);
+	assert_int_equal(core_echo(c, "a {red, blue} fox", "fox"), 0);
+	core_create(c, "empty");
+	assert_int_equal(command(c, "cancel empty"), -EINVAL);
+	assert_int_equal(command(c, "cancel all"), 0);
+	core_find(c, "fox/01", JOB_CANCELLED);
+	core_find(c, "fox", JOB_DRAFT);
+	core_find(c, "empty", JOB_DRAFT);
+	assert_int_equal(command(c, "retry fox"), 0);
+	core_find(c, "fox/01", JOB_QUEUED);
+	core_find(c, "fox", JOB_DRAFT);
+}
+
 /* --- retry --- */
 
 static int retry_failed(struct core *c)
@@ -341,6 +359,24 @@ static void test_delete_what_was_refused_or_is_empty(void **state)
 	each_failure(c, delete_fox, false);
 	assert_int_equal(core_name(c->requests, "fox"), 0);
 	assert_int_equal(core_jobs(c), 0);
+}
+
+/* Its writer goes after it, and was refused: it gets no row again. */
+static void test_delete_while_it_is_refused(void **state)
+{
+	struct core *c = *state;
+	struct node *node = core_create(c, "fox");
+	const struct reqfile *file = node->data;
+
+	inbox_open_writer(c->inbox, node);
+	assert_int_equal(core_write(c, node, "a fox"), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	assert_int_equal(core_write(c, node, "\xff"), -EILSEQ);
+	node_pin(node);
+	assert_int_equal(delete_fox(c), 0);
+	inbox_release_writer(c->inbox, node);
+	assert_false(list_linked(&file->item.in));
+	node_unpin(node);
 }
 
 static int remove_fox(struct core *c)
@@ -490,11 +526,13 @@ int main(void)
 		TEST(test_a_failed_cancel_keeps_the_answer),
 		TEST(test_a_create_that_was_about_to_leave),
 		TEST(test_cancel_all),
+		TEST(test_cancel_all_leaves_what_asks_for_nothing),
 		TEST(test_retry_failed),
 		TEST(test_delete_ready),
 		TEST(test_a_failed_delete_leaves_file_and_picture),
 		TEST(test_delete_several),
 		TEST(test_delete_what_was_refused_or_is_empty),
+		TEST(test_delete_while_it_is_refused),
 		TEST(test_rm_of_several),
 		TEST(test_restore),
 		TEST(test_again),
