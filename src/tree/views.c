@@ -220,6 +220,13 @@ static bool id_changed(struct view *view, const struct job *job)
 	return true;
 }
 
+/* Its names are another's in a moment: the folder that they lie in stays for who watches it. One of
+ * several may also just have lost its name. */
+static bool is_replaced(const struct job *job)
+{
+	return !job->current && !job->part;
+}
+
 void views_update(struct views *v, struct job *job)
 {
 	struct wish w[NAMES];
@@ -240,7 +247,7 @@ void views_update(struct views *v, struct job *job)
 	if (view->picture && (job->current || view->entry[NAME_PNG]))
 		view->picture->superseded = !job->current; /* it may get its name back */
 	for (int n = 0; n < NAMES; n++)
-		if (renamed || (n == NAME_STATUS && !w[n].ending))
+		if (renamed || (n == NAME_STATUS && !w[n].ending && !is_replaced(job)))
 			drop_renamed(view, n);
 		else if (!w[n].ending)
 			drop(view, n);

@@ -238,6 +238,32 @@ static void test_a_newer_job_takes_the_names(void **state)
 	assert_false(old->superseded);
 }
 
+/* Asked again, alone in its folder: who watches that folder goes on seeing it. */
+static void test_the_folder_of_a_replaced_job_stays(void **state)
+{
+	struct fixture *w = *state;
+	struct job *newer = job_of("cats/tabby", JOB_QUEUED);
+	struct node *images, *status;
+
+	assert_int_equal(job_set_text(&w->job->id, "cats/tabby"), 0);
+	views_update(w->v, w->job);
+	images = tree_entry(w->images, "cats")->node;
+	status = tree_entry(w->status, "cats")->node;
+	w->job->current = false;
+	views_update(w->v, w->job);
+	assert_names(w, "cats/tabby", 0, 0, 0);
+	views_update(w->v, newer);
+	assert_names(w, "cats/tabby", 2, 0, 2);
+	assert_ptr_equal(tree_entry(w->images, "cats")->node, images);
+	assert_ptr_equal(tree_entry(w->status, "cats")->node, status);
+	newer->part = 1; /* one of several that has lost its name leaves no empty folder */
+	newer->current = false;
+	views_update(w->v, newer);
+	assert_null(tree_entry(w->status, "cats"));
+	views_forget(w->v, newer);
+	job_free(newer);
+}
+
 static void test_never_current(void **state)
 {
 	struct fixture *w = *state;
@@ -333,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nodes_lead_to_the_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_newer_job_takes_the_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_folder_of_a_replaced_job_stays, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_never_current, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forget_while_open, setup, teardown),
