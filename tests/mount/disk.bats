@@ -178,7 +178,7 @@ break_read_only() { fault "write EROFS" "open EROFS" "rename EROFS"; }
 		faulty_mount state
 	done
 	has_state bad failed
-	equal "$(ls -A "$M/requests" | paste -sd' ')" ".draft bad fox"
+	equal "$(find "$M/requests" -mindepth 1 -printf '%P\n' | sort | paste -sd' ')" ".draft bad fox"
 	equal "$(jq .paused "$M/control/stats.json")" false
 	got fox "a fox"
 	asked "a bad one" "a fox"
