@@ -6,7 +6,8 @@
  *
  * Failures: SQLite may end a transaction by itself (full disk, I/O error), and what follows in it
  * would then be committed row by row. So the first failure sticks: everything up to store_rollback
- * repeats it, and after that all works again.
+ * repeats it, and after that all works again. A commit whose sync failed is overwritten in SQLite's
+ * log, so that no start finds what was answered with an error.
  *
  * On close: see store_open.c.
  */
