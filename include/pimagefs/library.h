@@ -103,6 +103,9 @@ struct library_name {
 	uint64_t chance; /* 64 random bits, for the temporary files */
 };
 
+/* Where library_keep puts it, if no such name is taken; the caller's. NULL when out of memory. */
+char *library_place_of(const struct library *l, const struct library_name *name,
+		       enum picture_kind kind);
 /* Keep what was examined: entry->path becomes its name (both files synced, the sidecar renamed and
  * on disk, then the picture, then the folder synced). 0; -ENOSPC, -EIO, ...: nothing is left, and
  * entry->path is NULL; but where the disk did not let the picture go again, it is its name. (W) */

@@ -159,6 +159,7 @@ int engine_show_draft(struct engine *e, struct job *draft)
 
 int engine_rename(struct engine *e, struct job *job, const char *id)
 {
+	keep_renames(e, job);
 	return jobs_rename(e->jobs, job, id);
 }
 

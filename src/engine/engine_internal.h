@@ -113,6 +113,8 @@ typedef void (*keep_done_fn)(struct engine *e, struct job *job, struct kept *kep
 int keep_bytes(struct call *c, keep_done_fn done);
 /* The same of a picture that is there already. */
 int keep_again(struct call *c, const struct library_entry *from, keep_done_fn done);
+/* The job gets another id: where its picture gets its name just now is remembered. */
+void keep_renames(struct engine *e, struct job *job);
 /* What nobody wants ends without the engine. */
 void keep_end(struct engine *e);
 /* The job has this picture from now on; entry->path becomes its own. */

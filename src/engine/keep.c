@@ -188,6 +188,10 @@ static void on_kept(struct library_work *w, int r)
 static int describe(struct keep *k)
 {
 	const struct engine *e = k->call->engine;
+	int r = job_set_text(&k->id, k->call->job->id); /* it may have another one by now */
+
+	if (r < 0)
+		return r;
 
 	k->kept.wall_ms = world_wall_ms(e->on.world);
 	k->sidecar = sidecar_of(k->call->job, &k->kept.entry, k->kept.wall_ms);
@@ -305,6 +309,16 @@ static void begin(struct call *c, struct keep *k, void (*run)(struct library_wor
 	c->keep_stop = keep_stop;
 	c->engine->keeping++;
 	give(&k->work, run, done, c->engine->on.library);
+}
+
+void keep_renames(struct engine *e, struct job *job)
+{
+	const struct call *c = job->call;
+	const struct keep *k = c ? c->keep : NULL;
+
+	if (k && k->sidecar && !job->picture_path)
+		job->picture_path =
+			library_place_of(e->on.library, &k->name, k->kept.entry.picture.kind);
 }
 
 int keep_bytes(struct call *c, keep_done_fn done)

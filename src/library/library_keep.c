@@ -177,6 +177,17 @@ static int settle(const struct library *l, const struct temp *picture,
 	return r;
 }
 
+char *library_place_of(const struct library *l, const struct library_name *name,
+		       enum picture_kind kind)
+{
+	char day[LIBRARY_DAY], stem[LIBRARY_STEM], file[LIBRARY_NAME], *path;
+
+	library_name_day(name->wall_ms, day);
+	library_name_stem(name->wall_ms, name->id, l->stem_room, stem);
+	library_name_file(stem, 1, picture_ending(kind), file);
+	return asprintf(&path, "%s/%s", day, file) < 0 ? NULL : path;
+}
+
 int library_keep(const struct library *l, const void *bytes, const struct library_name *name,
 		 struct library_entry *entry)
 {

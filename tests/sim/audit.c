@@ -215,9 +215,12 @@ void audit_change(struct sim *s, const struct job *job)
 		p->passed_over = true;
 	if (job->state == JOB_READY)
 		s->unkept_life = 0;
+	/* Not when another request takes its name meanwhile. */
 	else if (s->house.up && job->state == JOB_DOWNLOADING && job->error &&
-		 job->error->advice == ADVICE_ROOM_AGAIN)
+		 job->error->advice == ADVICE_ROOM_AGAIN && p && p->waits != job->waits)
 		s->unkept_life = s->house.life;
+	if (p)
+		p->waits = job->waits;
 }
 
 /* Its own, or the one whose picture it has. */

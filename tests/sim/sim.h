@@ -165,6 +165,7 @@ struct prediction {
 	bool told_over;   /* the client knows that it is over */
 	bool told_done;
 	bool cancel_refused;
+	unsigned waits;   /* of its job, as it changed last */
 	bool passed_over; /* its place in the library could not be read, time and again */
 	bool late_poll;   /* a poll that began past the deadline was answered "pending" */
 	int unknowns;     /* answered polls that did not know it */

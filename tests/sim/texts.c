@@ -53,16 +53,28 @@ static bool add_braces(struct buf *out, const char *prompt, int seed)
 	return true;
 }
 
-/* "--" with nothing behind it is text; options that are cut short are refused. */
+/* Where the options begin, or NULL. "--" with nothing behind it, or with more than a word, is text;
+ * an option that is cut short is there, and will be refused. */
+static const char *options_of(const char *line)
+{
+	const char *found = strstr(line, " --seed "), *next = line;
+	size_t word;
+
+	if (found)
+		return found;
+	while ((next = strstr(next, " --")))
+		found = next++;
+	word = found ? strcspn(found + 3, " ") : 0;
+	return word && !found[3 + word] ? found : NULL;
+}
+
 static bool add_plain(struct buf *out, const char *line)
 {
-	const char *dash = strstr(line, " --");
+	const char *dash = options_of(line);
 	int seed = 0, repeat = 1, end = 0;
 	char prompt[MOST_KEY];
 	bool fine = true;
 
-	if (dash && !dash[3 + strspn(dash + 3, " ")])
-		dash = NULL;
 	if (dash && sscanf(dash, " --seed %d --repeat %d%n", &seed, &repeat, &end) < 2)
 		repeat = 1;
 	if (dash && !end)

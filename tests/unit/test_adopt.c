@@ -220,6 +220,48 @@ static void test_another_picture_without_a_sidecar(void **state)
 	assert_int_equal(count(c, ".png"), 2);
 }
 
+static struct core *renames;
+
+/* While the picture gets its name. */
+static int rename_meanwhile(const struct disk *d, int fd)
+{
+	struct core *c = renames;
+	struct faulty_disk real;
+
+	(void)d;
+	faulty_disk_init(&real);
+	renames = NULL;
+	if (c) {
+		assert_int_equal(engine_rename(c->engine, engine_find(c->engine, "fox"), "bear"),
+				 0);
+		assert_int_equal(ledger_sync(c->ledger), 0);
+	}
+	return real.disk.sync(&real.disk, fd);
+}
+
+static void test_renamed_while_it_is_kept(void **state)
+{
+	struct core *c = *state;
+	struct faulty_disk disk;
+	struct job *job;
+
+	open_on(c, &disk);
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	renames = c;
+	disk.disk.sync = rename_meanwhile;
+	deliver(c);
+	core_find(c, "bear", JOB_READY);
+	core_crash(c); /* before that was committed */
+	job = engine_find_prediction(c->engine, "p1");
+	assert_string_equal(job->id, "bear");
+	if (job->state == JOB_DOWNLOADING)
+		deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+	core_close(c);
+}
+
 /* What a cancel leaves on its way to the disk is gone before the retry keeps its own. */
 static void test_cancelled_on_its_way(void **state)
 {
@@ -351,6 +393,7 @@ int main(void)
 		TEST(test_a_clock_that_is_behind),
 		TEST(test_parted_from_its_sidecar),
 		TEST(test_another_picture_without_a_sidecar),
+		TEST(test_renamed_while_it_is_kept),
 		TEST(test_cancelled_on_its_way),
 		TEST(test_cancelled_and_not_removed),
 		TEST(test_what_cannot_be_read),
