@@ -136,7 +136,9 @@ int engine_again(struct engine *e, struct job *job, bool other_seed, struct job 
 	struct job *new;
 	int r;
 
-	if (!job->input || job->state == JOB_DRAFT || request_is_masked(job->input))
+	/* What was refused may have been another text when a FLUSH registered it. */
+	if (!job->input || job->state == JOB_DRAFT || job->state == JOB_INVALID ||
+	    request_is_masked(job->input))
 		return -EINVAL;
 	new = engine_draft(e, job->id);
 	r = new ? copy_request(job, new) : -ENOMEM;

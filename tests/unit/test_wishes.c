@@ -448,6 +448,23 @@ static void test_again_of_several(void **state)
 }
 
 /* The name is another's by now, and stays it. */
+/* Its first half was a request, and was registered by a FLUSH; the whole is none. */
+static void test_again_of_what_was_refused(void **state)
+{
+	struct core *c = *state;
+	struct node *node = core_create(c, "fox");
+
+	inbox_open_writer(c->inbox, node);
+	assert_int_equal(core_write(c, node, "a fox"), 0);
+	assert_int_equal(inbox_flush(c->inbox, node), 0);
+	assert_int_equal(core_write(c, node, "\xff"), -EILSEQ);
+	inbox_release_writer(c->inbox, node);
+	core_find(c, "fox", JOB_INVALID);
+	assert_int_equal(command(c, "again fox"), -EINVAL);
+	core_find(c, "fox", JOB_INVALID);
+	assert_int_equal(core_jobs(c), 1);
+}
+
 static int again_first(struct core *c)
 {
 	return command(c, "again fox-1");
@@ -537,6 +554,7 @@ int main(void)
 		TEST(test_restore),
 		TEST(test_again),
 		TEST(test_again_of_several),
+		TEST(test_again_of_what_was_refused),
 		TEST(test_again_of_an_earlier_one),
 		TEST(test_nothing_to_do_is_on_disk_too),
 		TEST(test_mark),
