@@ -55,15 +55,10 @@ static void put_back(const struct before *b)
 }
 
 /* An empty file asks for nothing, and one that stands for several is none of them. */
-static bool is_cancelled_with_all(const struct job *job)
-{
-	return job_may(job, JOB_CANCEL) && (job->state != JOB_DRAFT || job->input);
-}
-
 static int may_cancel(const struct engine *e, const struct job *job)
 {
 	(void)e;
-	return is_cancelled_with_all(job) ? 0 : -EINVAL;
+	return job_may(job, JOB_CANCEL) && (job->state != JOB_DRAFT || job->input) ? 0 : -EINVAL;
 }
 
 static void as_cancelled(struct engine *e, struct job *job, struct error *why)
@@ -184,9 +179,11 @@ int engine_wish(struct engine *e, enum wish wish, const uint64_t *numbers, size_
 	return r;
 }
 
-/* Some of all jobs, by their numbers. */
+/* All jobs that may have the wish, by their numbers. */
 struct some {
-	bool (*wanted)(const struct job *job);
+	const struct engine *engine;
+	enum wish wish;
+	bool (*wanted)(const struct job *job); /* those alone; NULL: all */
 	uint64_t *numbers;
 	size_t n, room;
 };
@@ -196,7 +193,7 @@ static int gather(struct job *job, void *data)
 	struct some *s = data;
 	uint64_t *numbers = s->numbers;
 
-	if (!s->wanted(job))
+	if (wishes[s->wish].may(s->engine, job) < 0 || (s->wanted && !s->wanted(job)))
 		return 0;
 	if (s->n == s->room) {
 		s->room = s->room ? 2 * s->room : 64;
@@ -209,13 +206,13 @@ static int gather(struct job *job, void *data)
 	return 0;
 }
 
-/* Where there is none it is done, too. */
 static int wish_of_all(struct engine *e, enum wish wish, bool (*wanted)(const struct job *job))
 {
-	struct some s = { .wanted = wanted };
+	struct some s = { .engine = e, .wish = wish, .wanted = wanted };
 	int r = jobs_each(e->jobs, gather, &s);
 
-	/* Where there is none, what could not be stored before is undone on disk, too. */
+	/* Where there is none it is done, when what could not be stored before is undone on disk.
+	 */
 	if (r == 0)
 		r = s.n ? engine_wish(e, wish, s.numbers, s.n) : ledger_sync(e->on.ledger);
 	free(s.numbers);
@@ -224,7 +221,7 @@ static int wish_of_all(struct engine *e, enum wish wish, bool (*wanted)(const st
 
 int engine_cancel_all(struct engine *e)
 {
-	return wish_of_all(e, WISH_CANCEL, is_cancelled_with_all);
+	return wish_of_all(e, WISH_CANCEL, NULL);
 }
 
 static bool is_retried_with_all(const struct job *job)
@@ -233,7 +230,7 @@ static bool is_retried_with_all(const struct job *job)
 	enum error_class class = job->error ? job->error->class : ERROR_NONE;
 
 	return job->current && failed && class != ERROR_UNCERTAIN && class != ERROR_INTERRUPTED &&
-	       class != ERROR_LOST && wish_may_retry(NULL, job) == 0;
+	       class != ERROR_LOST;
 }
 
 int engine_retry_failed(struct engine *e)

@@ -188,7 +188,7 @@ static void on_kept(struct library_work *w, int r)
 static int describe(struct keep *k)
 {
 	const struct engine *e = k->call->engine;
-	int r = job_set_text(&k->id, k->call->job->id); /* it may have another one by now */
+	int r = job_set_text(&k->id, k->call->job->id);
 
 	if (r < 0)
 		return r;
@@ -280,11 +280,6 @@ static struct keep *keep_new(struct call *c, keep_done_fn done)
 	if (!k)
 		return NULL;
 	list_init(&k->in);
-	k->id = strdup(c->job->id);
-	if (!k->id) {
-		keep_free(k);
-		return NULL;
-	}
 	k->call = c;
 	k->done = done;
 	k->number = c->job->number;

@@ -166,7 +166,7 @@ int engine_again(struct engine *e, struct job *job, bool other_seed, struct job 
 
 int engine_may_dismiss(const struct engine *e, const struct job *job)
 {
-	bool moves = job && job->state == JOB_READY && job->picture_path;
+	bool moves = job->state == JOB_READY && job->picture_path;
 
 	return moves && library_may_write(e->on.library, 0) == -EROFS ? -EROFS : 0;
 }
@@ -222,16 +222,17 @@ static int copy_marks(const struct job *from, struct job *to)
 	return r < 0 ? r : job_set_text(&to->comment, from->comment);
 }
 
-static void exchange_marks(struct job *a, struct job *b)
+/* was takes those that it has now, to be freed. */
+static void put_back_marks(struct job *job, struct job *was)
 {
-	struct job was = *a;
+	struct job now = *job;
 
-	a->tags = b->tags;
-	a->comment = b->comment;
-	a->rating = b->rating;
-	a->sidecar_old = b->sidecar_old;
-	b->tags = was.tags;
-	b->comment = was.comment;
+	job->tags = was->tags;
+	job->comment = was->comment;
+	job->rating = was->rating;
+	job->sidecar_old = was->sidecar_old;
+	was->tags = now.tags;
+	was->comment = now.comment;
 }
 
 int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *text, size_t size)
@@ -246,7 +247,7 @@ int engine_mark(struct engine *e, struct job *job, enum mark mark, const char *t
 		ledger_job(e->on.ledger, job);
 		r = ledger_sync(e->on.ledger);
 		if (r < 0)
-			exchange_marks(job, &was);
+			put_back_marks(job, &was);
 		jobs_touch(e->jobs, job);
 		trash_settle(e, job);
 	}

@@ -310,6 +310,16 @@ static void test_cancelled_and_not_removed(void **state)
 	core_close(c);
 }
 
+/* On a disk that can fail: a start finds it downloading, and its picture is perhaps kept. */
+static struct job *found_downloading(struct core *c, struct faulty_disk *disk)
+{
+	open_on(c, disk);
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	core_crash(c);
+	return engine_find_prediction(c->engine, "p1");
+}
+
 /* A folder that cannot be read may hide it: that is waited for. */
 static int list_fails(const struct disk *d, int dir, int (*fn)(const char *, void *), void *data)
 {
@@ -324,16 +334,12 @@ static void test_what_cannot_be_read(void **state)
 {
 	struct core *c = *state;
 	struct faulty_disk disk;
+	struct job *job = found_downloading(c, &disk);
 	int waits = 0;
 
-	open_on(c, &disk);
-	core_downloading(c, "fox", "p1");
-	core_settle(c);
-	core_crash(c);
 	disk.disk.list = list_fails;
 	/* But not for ever. */
-	for (struct job *job = engine_find_prediction(c->engine, "p1"); job->state != JOB_READY;
-	     waits++) {
+	for (; job->state != JOB_READY; waits++) {
 		assert_int_equal(count(c, ".png"), 0);
 		deliver(c);
 	}
@@ -359,13 +365,8 @@ static void test_waiting_for_room_is_not_looking_in_vain(void **state)
 {
 	struct core *c = *state;
 	struct faulty_disk disk;
-	struct job *job;
+	struct job *job = found_downloading(c, &disk);
 
-	open_on(c, &disk);
-	core_downloading(c, "fox", "p1");
-	core_settle(c);
-	core_crash(c);
-	job = engine_find_prediction(c->engine, "p1");
 	disk.disk.rename = no_room;
 	for (int i = 0; i < 30; i++)
 		deliver(c);

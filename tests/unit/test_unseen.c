@@ -56,9 +56,9 @@ static void test_a_cancelled_create_that_is_out(void **state)
 	assert_creates(c, 2);
 }
 
-static void test_what_failed_and_is_not_over(void **state)
+/* It runs at the service, as far as we know; and another waits. */
+static struct job *failed_offline(struct core *c)
 {
-	struct core *c = *state;
 	struct job *job;
 
 	c->settings->api.offline = CONFIG_OFFLINE_FAIL;
@@ -69,6 +69,14 @@ static void test_what_failed_and_is_not_over(void **state)
 	fake_say(&c->api, FAKE_POLL, SERVICE_OFFLINE);
 	core_assert_state(job, JOB_FAILED);
 	core_submit(c, "b");
+	return job;
+}
+
+static void test_what_failed_and_is_not_over(void **state)
+{
+	struct core *c = *state;
+
+	failed_offline(c);
 	assert_creates(c, 1);
 	core_restart(c);
 	assert_creates(c, 0); /* the fake counts anew */
@@ -79,15 +87,8 @@ static void test_what_failed_and_is_not_over(void **state)
 static void test_what_failed_and_is_polled_again(void **state)
 {
 	struct core *c = *state;
-	struct job *job;
+	struct job *job = failed_offline(c);
 
-	c->settings->api.offline = CONFIG_OFFLINE_FAIL;
-	c->settings->api.retries = 0;
-	one_at_a_time(c);
-	job = core_processing(c, "a", "p1");
-	core_wait_calls(c, FAKE_POLL, 1);
-	fake_say(&c->api, FAKE_POLL, SERVICE_OFFLINE);
-	core_submit(c, "b");
 	assert_int_equal(engine_retry(c->engine, job), 0);
 	core_wait_calls(c, FAKE_POLL, 1);
 	assert_creates(c, 1);
