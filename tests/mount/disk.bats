@@ -184,6 +184,37 @@ break_read_only() { fault "write EROFS" "open EROFS" "rename EROFS"; }
 	asked "a bad one" "a fox"
 }
 
+@test "state folder: a line of ctl that failed has changed nothing, and given once more it is done" {
+	faulty_mount state
+	ask fox "a fox"
+	got fox "a fox"
+	ask owl "an owl"
+	got owl "an owl"
+	rm "$M/images/owl.png"
+	wait_for test -n "$(find "$T" -path '*/.trash/*-owl.png')"
+	echo pause >"$M/control/ctl"
+	ask bear "a bear"
+	fault "write EIO"
+	for command in 'cancel bear' 'cancel all' 'delete fox' 'again fox' 'restore owl' 'resume'; do
+		refute bash -c 'echo "$0" >"$1"' "$command" "$M/control/ctl"
+		matches "$(tail -n 1 "$M/control/ctl")" "$command: nothing was done: the state folder: Input/output error"
+		equal "$(for id in fox owl bear; do field "$id" .state; done | paste -sd' ')" "ready ready queued"
+		equal "$(cd "$M" && find images requests -type f | sort | paste -sd' ')" \
+			"images/bear.png images/fox.png requests/bear requests/fox requests/owl"
+		equal "$(jq .paused "$M/control/stats.json")" true
+	done
+	got fox "a fox"
+	mended
+	equal "$(stub_count create)" 2
+	for command in 'restore owl' 'delete fox' 'cancel bear' 'resume'; do
+		wait_for bash -c 'echo "$0" >"$1"' "$command" "$M/control/ctl"
+	done
+	got owl "an owl"
+	equal "$(cd "$M" && find images requests -type f | sort | paste -sd' ')" "images/owl.png requests/bear requests/owl"
+	has_state bear cancelled
+	asked "a fox" "an owl"
+}
+
 @test "state folder: a failed mkdir leaves nothing" {
 	faulty_mount state
 	fault "write EIO"
