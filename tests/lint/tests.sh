@@ -23,4 +23,11 @@ if [ -n "$found" ]; then
 	echo "$found"
 	bad=1
 fi
+
+# The shell reads it once, before the first look: it waits for nothing, or in vain.
+found=$(grep -nE "wait_for (test|equal|matches|grep) [^'#]*[$][(]" tests/*/*.bats)
+if [ -n "$found" ]; then
+	echo "$found"
+	bad=1
+fi
 exit $bad

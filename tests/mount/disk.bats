@@ -191,7 +191,7 @@ break_read_only() { fault "write EROFS" "open EROFS" "rename EROFS"; }
 	ask owl "an owl"
 	got owl "an owl"
 	rm "$M/images/owl.png"
-	wait_for test -n "$(find "$T" -path '*/.trash/*-owl.png')"
+	wait_for eval '[ -n "$(find "$T" -path "*/.trash/*-owl.png")" ]'
 	echo pause >"$M/control/ctl"
 	ask bear "a bear"
 	fault "write EIO"

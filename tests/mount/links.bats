@@ -75,8 +75,9 @@ link_of() {
 	equal "$(find "$M/by-date" "$M/by-id" -mindepth 1)" ""
 	refute ls "$M/by-date/$day"
 	echo 'restore red/fox' >"$M/control/ctl"
-	wait_for test -e "$M/by-date/$(link_of red-fox.png)"
-	wait_for test -s "$M/by-id/$(field red/fox .prediction_id).png"
+	wait_for eval '[ "$(link_of red-fox.png | wc -l)" = 1 ]'
+	test -e "$M/by-date/$(link_of red-fox.png)"
+	test -s "$M/by-id/$(field red/fox .prediction_id).png"
 }
 
 @test "a picture that fails or waits has no link" {
