@@ -47,7 +47,8 @@ int ledger_fact(struct ledger *l, const char *name, const char *value);
 
 /* fn is called exactly once, after the next commit, with its result. 0 or -ENOMEM. */
 int ledger_after(struct ledger *l, void (*fn)(int r, void *data), void *data);
-/* Commit now: everyone who waits is answered before this returns. 0 if nothing is left to write. */
+/* Commit now: everyone who waits is answered before this returns. 0 if all is stored that was dirty
+ * when it was called; what the answers changed is tried at once, too. */
 int ledger_sync(struct ledger *l);
 /* The result of the last commit: 0, or why the state folder cannot be written (-ENOSPC, -EIO,
  * -EROFS). */

@@ -155,9 +155,10 @@ static void set_health(struct ledger *l, int r)
 	l->health = r;
 }
 
-static void commit(struct ledger *l)
+/* What became of all that was dirty before it; who waited may add more, which may fail alone. */
+static int commit(struct ledger *l)
 {
-	int r = l->stopped ? -ECANCELED : 0;
+	int r = l->stopped ? -ECANCELED : 0, first = r;
 
 	if (r)
 		answer_waiters(l, r);
@@ -165,7 +166,7 @@ static void commit(struct ledger *l)
 		if (is_clean(l) && l->health < 0)
 			set_health(l, 0); /* what could not be written is no longer wanted */
 		if (is_clean(l) && list_empty(&l->waiters))
-			return;
+			return first;
 		if (!is_clean(l)) {
 			r = write_all(l);
 			set_health(l, r);
@@ -176,10 +177,13 @@ static void commit(struct ledger *l)
 				forget_written(l);
 			}
 		}
+		if (round == 0)
+			first = r;
 		answer_waiters(l, r);
 	}
 	if (!is_clean(l) && !l->stopped)
 		l->world->timer_start(l->timer, RETRY_MS);
+	return first;
 }
 
 static void on_timer(void *data)
@@ -369,8 +373,7 @@ int ledger_after(struct ledger *l, void (*fn)(int r, void *data), void *data)
 
 int ledger_sync(struct ledger *l)
 {
-	commit(l);
-	return l->stopped ? -ECANCELED : l->health;
+	return commit(l);
 }
 
 int ledger_health(const struct ledger *l)

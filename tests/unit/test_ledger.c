@@ -220,6 +220,32 @@ static void test_changes_of_who_waited(void **state)
 	assert_int_equal(place_count_jobs(w->p), 1);
 }
 
+static void on_commit_break(int r, void *data)
+{
+	struct fixture *w = data;
+
+	assert_int_equal(r, 0);
+	writes_left = 0;
+	ledger_job(w->l, w->job);
+}
+
+/* It is on disk, so whoever asked must not hear that it is not. */
+static void test_what_follows_may_fail_alone(void **state)
+{
+	struct fixture *w = *state;
+
+	writes_watch(EIO);
+	assert_int_equal(ledger_fact(w->l, "paused", "1"), 0);
+	assert_int_equal(ledger_after(w->l, on_commit_break, w), 0);
+	assert_int_equal(ledger_sync(w->l), 0);
+	assert_int_equal(ledger_health(w->l), -EIO);
+	assert_int_equal(ledger_sync(w->l), -EIO);
+	place_assert_fact(w->p, "paused", "1");
+	writes_unwatch();
+	assert_int_equal(ledger_sync(w->l), 0);
+	assert_int_equal(place_count_jobs(w->p), 1);
+}
+
 static void on_chain_for_ever(int r, void *data)
 {
 	struct fixture *w = data;
@@ -460,6 +486,7 @@ int main(void)
 		TEST(test_forgotten_and_changed_again),
 		TEST(test_folders_creates_facts),
 		TEST(test_changes_of_who_waited),
+		TEST(test_what_follows_may_fail_alone),
 		TEST(test_rounds_have_an_end),
 		TEST(test_waiting_without_a_change),
 		TEST(test_close_commits),
