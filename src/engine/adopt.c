@@ -42,15 +42,24 @@ void adopt_release(struct adopt *a)
 	*a = (struct adopt){ .id = NULL };
 }
 
+/* It has gone, or is no picture that was kept. Any other failure may hide one. */
+static bool is_none(int r)
+{
+	return r == -ENOENT || r == -EILSEQ || r == -ENODATA || r == -EFBIG;
+}
+
 /* Alone: is it what was just made? */
 static int look_at_bytes(const struct library_found *found, struct adopt *a)
 {
 	struct library_entry entry;
 	int r;
 
-	if (!a->made || found->bytes != a->made->bytes ||
-	    library_measure(a->library, found->path, &entry) < 0 ||
-	    memcmp(entry.sha256, a->made->sha256, sizeof(entry.sha256)) != 0)
+	if (!a->made || found->bytes != a->made->bytes)
+		return 0;
+	r = library_measure(a->library, found->path, &entry);
+	if (r < 0)
+		return a->strict && !is_none(r) ? r : 0;
+	if (memcmp(entry.sha256, a->made->sha256, sizeof(entry.sha256)) != 0)
 		return 0;
 	r = library_write_sidecar(a->library, found->path, a->name->sidecar, a->name->chance);
 	if (r == 0 && !(entry.path = strdup(found->path)))

@@ -198,6 +198,43 @@ static void test_parted_from_its_sidecar(void **state)
 	assert_int_equal(count(c, ".png"), 1);
 }
 
+static ssize_t read_fails(const struct disk *d, int fd, void *bytes, size_t size, off_t at)
+{
+	(void)d;
+	(void)fd;
+	(void)bytes;
+	(void)size;
+	(void)at;
+	return -EIO;
+}
+
+/* The disk does not say now what it is: that is waited for. */
+static void test_parted_and_not_readable(void **state)
+{
+	struct core *c = *state;
+	struct faulty_disk disk;
+	struct job *job;
+	char path[2 * SCRATCH_PATH];
+
+	open_on(c, &disk);
+	job = core_downloading(c, "fox", "p1");
+	core_settle(c);
+	deliver(c);
+	library_file(c, job->picture_path, "json", path);
+	assert_int_equal(unlink(path), 0);
+	core_crash(c);
+	job = engine_find_prediction(c->engine, "p1");
+	disk.disk.pread = read_fails;
+	deliver(c);
+	core_assert_state(job, JOB_DOWNLOADING);
+	assert_int_equal(count(c, ".png"), 1);
+	faulty_disk_init(&disk);
+	deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+	core_close(c);
+}
+
 static void test_another_picture_without_a_sidecar(void **state)
 {
 	struct core *c = *state;
@@ -393,6 +430,7 @@ int main(void)
 		TEST(test_a_clock_that_was_wrong),
 		TEST(test_a_clock_that_is_behind),
 		TEST(test_parted_from_its_sidecar),
+		TEST(test_parted_and_not_readable),
 		TEST(test_another_picture_without_a_sidecar),
 		TEST(test_renamed_while_it_is_kept),
 		TEST(test_cancelled_on_its_way),
