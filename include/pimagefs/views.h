@@ -10,8 +10,11 @@
 
 struct views;
 
-/* images and status are the tree's two folders. list_pending: setting. 0 or -ENOMEM. */
-int views_new(struct views **out, struct node *images, struct node *status, bool list_pending);
+/* images, status and requests are folders of the same tree: an empty folder of the first two goes
+ * with that of requests. The tree must not change any more once the views are freed. list_pending:
+ * setting. 0 or -ENOMEM. */
+int views_new(struct views **out, struct node *images, struct node *status, struct node *requests,
+	      bool list_pending);
 /* Every job must have been forgotten. Takes NULL. */
 void views_free(struct views *v);
 /* The job has changed: bring its names in line. Out of memory is logged and mended at the next

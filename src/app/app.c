@@ -293,7 +293,7 @@ static int start_tree(struct app *app)
 	r = fs_plant(app->tree, &app->folders);
 	if (r == 0)
 		r = views_new(&app->views, app->folders.images, app->folders.status,
-			      app->settings->images.list_pending);
+			      app->folders.requests, app->settings->images.list_pending);
 	if (r == 0)
 		r = links_new(&app->links, app->folders.by_date, app->folders.by_id);
 	return r;

@@ -42,17 +42,49 @@ struct wish {
 	bool listed;
 };
 
-int views_new(struct views **out, struct node *images, struct node *status, bool list_pending)
+static void prune(struct node *area, const char *path)
+{
+	struct node *folder;
+
+	if (tree_walk(area, path, false, 0, &folder) == 0)
+		tree_prune(folder);
+}
+
+/* Only while a folder in requests/ is there an editor may bring back at once what it has taken out
+ * of it. */
+static void on_tree(enum tree_change change, const struct entry *entry, void *data)
+{
+	struct views *v = data;
+	struct buf path = BUF_INIT;
+
+	if (change != TREE_GONE || entry->node->kind != NODE_FOLDER ||
+	    entry->folder->area != AREA_REQUESTS)
+		return;
+	if (node_path(entry->folder, &path) == 0 &&
+	    buf_printf(&path, "%s%s", path.size ? "/" : "", entry->name) == 0) {
+		prune(v->images, path.data);
+		prune(v->status, path.data);
+	}
+	buf_release(&path);
+}
+
+int views_new(struct views **out, struct node *images, struct node *status, struct node *requests,
+	      bool list_pending)
 {
 	struct views *v = calloc(1, sizeof(*v));
+	int r;
 
 	if (!v)
 		return -ENOMEM;
 	v->images = images;
 	v->status = status;
 	v->list_pending = list_pending;
-	*out = v;
-	return 0;
+	r = tree_listen(requests->tree, on_tree, v);
+	if (r == 0)
+		*out = v;
+	else
+		free(v);
+	return r;
 }
 
 void views_free(struct views *v)
@@ -103,7 +135,7 @@ static void drop(struct view *view, enum name name)
 	view->entry[name] = NULL;
 }
 
-static void drop_renamed(struct view *view, enum name name)
+static void drop_last(struct view *view, enum name name)
 {
 	struct node *folder = view->entry[name] ? view->entry[name]->folder : NULL;
 
@@ -123,10 +155,9 @@ static void prune_pictures(struct views *v, const char *id)
 {
 	const char *slash = strrchr(id, '/');
 	char *path = slash ? strndup(id, (size_t)(slash - id)) : NULL;
-	struct node *folder;
 
-	if (path && tree_walk(v->images, path, false, 0, &folder) == 0)
-		tree_prune(folder);
+	if (path)
+		prune(v->images, path);
 	free(path);
 }
 
@@ -227,6 +258,12 @@ static bool is_replaced(const struct job *job)
 	return !job->current && !job->part;
 }
 
+/* Who removes pictures removes their folder. */
+static bool loses_folder(const struct job *job, enum name name)
+{
+	return name == NAME_STATUS ? !is_replaced(job) : !job->current && job->part;
+}
+
 void views_update(struct views *v, struct job *job)
 {
 	struct wish w[NAMES];
@@ -247,8 +284,8 @@ void views_update(struct views *v, struct job *job)
 	if (view->picture && (job->current || view->entry[NAME_PNG]))
 		view->picture->superseded = !job->current; /* it may get its name back */
 	for (int n = 0; n < NAMES; n++)
-		if (renamed || (n == NAME_STATUS && !w[n].ending && !is_replaced(job)))
-			drop_renamed(view, n);
+		if (renamed || (!w[n].ending && loses_folder(job, n)))
+			drop_last(view, n);
 		else if (!w[n].ending)
 			drop(view, n);
 	if (last)
@@ -277,7 +314,10 @@ void views_forget(struct views *v, struct job *job)
 	if (!view)
 		return;
 	for (int n = 0; n < NAMES; n++)
-		drop(view, n);
+		if (job->part)
+			drop_last(view, n);
+		else
+			drop(view, n);
 	release_node(view->picture);
 	release_node(view->reason);
 	release_node(view->status);

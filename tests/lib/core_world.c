@@ -120,7 +120,7 @@ void core_build(struct core *c)
 	c->status = plant(c, AREA_STATUS, "status");
 	c->by_date = plant(c, AREA_BY_DATE, "by-date");
 	c->by_id = plant(c, AREA_BY_ID, "by-id");
-	assert_int_equal(views_new(&c->views, c->images, c->status, true), 0);
+	assert_int_equal(views_new(&c->views, c->images, c->status, c->requests, true), 0);
 	assert_int_equal(links_new(&c->links, c->by_date, c->by_id), 0);
 	assert_int_equal(library_start(c->library), 0);
 	ground.ledger = c->ledger;

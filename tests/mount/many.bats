@@ -166,8 +166,8 @@ names() {
 	equal "$(names images)" "fox/01.png fox/02.png"
 	ask fox "a fox"
 	got fox "a fox"
-	equal "$(names images)" "fox.png"
-	equal "$(names status)" "fox.json"
+	equal "$(ls "$M/images")" "fox.png"
+	equal "$(ls "$M/status")" "fox.json"
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
 	equal "$(names images)" "fox/01.png fox/02.png"

@@ -80,6 +80,25 @@ load ../lib/mount
 	got a "a cat"
 }
 
+@test "rm -r of a folder whose requests were refused leaves nothing in images/ and status/" {
+	mount_up
+	mkdir -p "$M/requests/zoo/cats"
+	refute bash -c 'echo "{\"prompt\": 5}" >"$0"' "$M/requests/zoo/cats/bad.json"
+	equal "$(cd "$M" && find images status -mindepth 1 -printf '%p ')" \
+		"images/zoo images/zoo/cats images/zoo/cats/bad.error.txt status/zoo status/zoo/cats status/zoo/cats/bad.json "
+	rm "$M/requests/zoo/cats/bad.json"
+	equal "$(ls "$M/images/zoo" "$M/status/zoo")" "$M/images/zoo:
+cats
+
+$M/status/zoo:
+cats" # it may come back in a moment, and somebody looks at it
+	rm -r "$M/requests/zoo"
+	equal "$(ls "$M/images" "$M/status")" "$M/images:
+
+$M/status:"
+	asked
+}
+
 @test "refusals name the field, the value, what is allowed, and the nearest right name" {
 	mount_up
 	refusal '{"prompt":"a","aspect_ratio":"16x9"}' 'aspect_ratio.*16x9.*16:9'

@@ -104,7 +104,7 @@ static int start_rest(struct sim *s)
 	if (r == 0)
 		r = plant(h->tree, "status", AREA_STATUS, &h->status);
 	if (r == 0)
-		r = views_new(&h->views, h->images, h->status, true);
+		r = views_new(&h->views, h->images, h->status, h->requests, true);
 	ground.service_self = h->api;
 	ground.ledger = h->ledger;
 	if (r == 0)

@@ -16,7 +16,7 @@
 
 struct fixture {
 	struct tree *tree;
-	struct node *images, *status;
+	struct node *images, *status, *requests;
 	struct views *v;
 	struct job *job;
 };
@@ -54,7 +54,8 @@ static int setup(void **state)
 	assert_non_null(w->tree);
 	w->images = plant(w->tree, AREA_IMAGES, "images");
 	w->status = plant(w->tree, AREA_STATUS, "status");
-	assert_int_equal(views_new(&w->v, w->images, w->status, true), 0);
+	w->requests = plant(w->tree, AREA_REQUESTS, "requests");
+	assert_int_equal(views_new(&w->v, w->images, w->status, w->requests, true), 0);
 	w->job = job_of("fox", JOB_QUEUED);
 	*state = w;
 	return 0;
@@ -129,7 +130,7 @@ static void test_pending_need_not_be_listed(void **state)
 	struct fixture *w = *state;
 
 	views_free(w->v);
-	assert_int_equal(views_new(&w->v, w->images, w->status, false), 0);
+	assert_int_equal(views_new(&w->v, w->images, w->status, w->requests, false), 0);
 	assert_in_state(w, JOB_PROCESSING, 1, 0);
 	w->job->picture.kind = PICTURE_PNG;
 	assert_in_state(w, JOB_READY, 2, 0);
@@ -260,8 +261,45 @@ static void test_the_folder_of_a_replaced_job_stays(void **state)
 	newer->current = false;
 	views_update(w->v, newer);
 	assert_null(tree_entry(w->status, "cats"));
+	assert_null(tree_entry(w->images, "cats"));
 	views_forget(w->v, newer);
 	job_free(newer);
+}
+
+/* An editor that takes a refused request away and brings it back leaves the open window its folder;
+ * it goes with that of the requests. */
+static void test_an_empty_folder_goes_with_its_requests(void **state)
+{
+	struct fixture *w = *state;
+	struct node *folder;
+
+	assert_int_equal(tree_walk(w->requests, "zoo/cats", true, 0755, &folder), 0);
+	assert_int_equal(job_set_text(&w->job->id, "zoo/cats/tabby"), 0);
+	w->job->state = JOB_INVALID;
+	views_update(w->v, w->job);
+	assert_names(w, "zoo/cats/tabby", 1, 2, 2);
+	views_forget(w->v, w->job);
+	assert_names(w, "zoo/cats/tabby", 0, 0, 0);
+	assert_int_equal(tree_walk(w->images, "zoo/cats", false, 0, &folder), 0);
+	assert_int_equal(tree_walk(w->status, "zoo/cats", false, 0, &folder), 0);
+	assert_int_equal(tree_walk(w->requests, "zoo", false, 0, &folder), 0);
+	tree_unlink(tree_entry(folder, "cats"));
+	assert_null(tree_entry(w->images, "zoo"));
+	assert_null(tree_entry(w->status, "zoo"));
+}
+
+/* The pictures of a set that is one prompt now: nothing else lies in their folder. */
+static void test_a_part_takes_its_folder_along(void **state)
+{
+	struct fixture *w = *state;
+
+	assert_int_equal(job_set_text(&w->job->id, "owl/01"), 0);
+	w->job->part = 1;
+	views_update(w->v, w->job);
+	assert_names(w, "owl/01", 2, 0, 2);
+	views_forget(w->v, w->job);
+	assert_null(tree_entry(w->images, "owl"));
+	assert_null(tree_entry(w->status, "owl"));
 }
 
 static void test_never_current(void **state)
@@ -359,6 +397,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nodes_lead_to_the_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_newer_job_takes_the_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_empty_folder_goes_with_its_requests, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_part_takes_its_folder_along, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_the_folder_of_a_replaced_job_stays, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_never_current, setup, teardown),
