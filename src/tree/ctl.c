@@ -182,17 +182,18 @@ struct command {
 	const char *option;     /* it may stand behind the name; NULL: there is none */
 	int (*run)(struct ctl *c, struct buf *said);
 	int (*run_one)(struct ctl *c, const struct inbox_meant *what, bool option);
+	const char *to; /* what it does; NULL: its name says so */
 };
 
 static const struct command commands[] = {
-	{ "retry", "failed", NULL, retry_failed, retry },
-	{ "again", "", "--seed random", NULL, again },
-	{ "cancel", "all", NULL, cancel_all, cancel },
-	{ "delete", "", NULL, NULL, delete },
-	{ "restore", "", NULL, NULL, restore },
-	{ "pause", NULL, NULL, pause_creates, NULL },
-	{ "resume", NULL, NULL, resume_creates, NULL },
-	{ "reload", NULL, NULL, reload, NULL },
+	{ "retry", "failed", NULL, retry_failed, retry, NULL },
+	{ "again", "", "--seed random", NULL, again, "ask for again" },
+	{ "cancel", "all", NULL, cancel_all, cancel, NULL },
+	{ "delete", "", NULL, NULL, delete, NULL },
+	{ "restore", "", NULL, NULL, restore, NULL },
+	{ "pause", NULL, NULL, pause_creates, NULL, NULL },
+	{ "resume", NULL, NULL, resume_creates, NULL, NULL },
+	{ "reload", NULL, NULL, reload, NULL, NULL },
 };
 
 /* --- the request that is meant --- */
@@ -303,6 +304,18 @@ static bool cut_option(const struct command *command, char *name)
 	return true;
 }
 
+static void answer_done(struct ctl *c, int64_t wall_ms, const char *shown, const char *name)
+{
+	struct inbox_meant what;
+
+	if (find(c, name, &what) < 0 || what.all || !what.job->input)
+		answer(c, wall_ms, shown, "done");
+	else if (what.job->dismissed && what.job->state == JOB_READY)
+		answer(c, wall_ms, shown, "done: its picture is in the library's trash");
+	else
+		answer(c, wall_ms, shown, "done: it is %s", job_state_name(what.job->state));
+}
+
 static int run(struct ctl *c, int64_t wall_ms, const struct command *command, char *name)
 {
 	char shown[COMMAND];
@@ -320,13 +333,11 @@ static int run(struct ctl *c, int64_t wall_ms, const struct command *command, ch
 		state = inbox_state(c->on.inbox, what.job);
 		r = command->run_one(c, &what, option);
 	}
-	if (r == 0 && find(c, name, &what) == 0 && !what.all && what.job->input)
-		answer(c, wall_ms, shown, "done: it is %s", job_state_name(what.job->state));
-	else if (r == 0)
-		answer(c, wall_ms, shown, "done");
+	if (r == 0)
+		answer_done(c, wall_ms, shown, name);
 	else if (r == -EINVAL)
 		answer(c, wall_ms, shown, "refused: it is %s, and there is nothing to %s",
-		       job_state_name(state), command->name);
+		       job_state_name(state), command->to ? command->to : command->name);
 	else if (r == -ENOENT)
 		answer(c, wall_ms, shown, "refused: no request has this name; see status/");
 	else

@@ -87,6 +87,7 @@ last() {
 	wait_state fox ready
 	wait_state owl ready
 	ctl delete owl
+	last "delete owl: done: its picture is in the library's trash"
 	[ ! -e "$M/requests/owl" ] && [ ! -e "$M/images/owl.png" ] && [ ! -e "$M/status/owl.json" ]
 	ctl delete fox/02
 	[ -e "$M/requests/fox" ] && [ -e "$M/images/fox/01.png" ] && [ ! -e "$M/images/fox/02.png" ]
