@@ -59,16 +59,17 @@ tell() {
 
 @test "status never waits, has its true size, and absent means unknown" {
 	held_predictions
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a fox"
 	wait_state fox processing
 	equal "$(timeout 5 cat "$M/status/fox.json" | jq 'has("completed_at"), has("image"), has("cost")' | paste -sd' ')" \
 		"false false false"
-	# Before it was read a stat says a bound, for it makes no text; then the true size.
-	[ "$(stat -c %s "$M/status/fox.json")" -ge "$(wc -m <<<"$(cat "$M/status/fox.json")")" ]
-	equal "$(wc -c <"$M/status/fox.json")" "$(wc -m <<<"$(cat "$M/status/fox.json")")"
-	exec 8<"$M/status/fox.json"
-	equal "$(stat -L -c %s /dev/fd/8)" "$(wc -c <&8)"
+	# Before it was read a stat says a bound, for it makes no text; then the true size. (Of one that
+	# waits: what runs tells how often it was polled.)
+	ask owl "an owl"
+	[ "$(stat -c %s "$M/status/owl.json")" -ge "$(wc -m <<<"$(cat "$M/status/owl.json")")" ]
+	exec 8<"$M/status/owl.json"
+	equal "$(stat -L -c %s /dev/fd/8)" "$(cat <&8 | wc -c)"
 	exec 8<&-
 	equal "$(timeout 5 cp "$M/status/fox.json" "$T/copy" && jq -r .id "$T/copy")" fox
 	# Of one that the kernel keeps, too, when its request has another name.
@@ -76,7 +77,7 @@ tell() {
 	wait_state fox ready
 	mv "$M/requests/fox" "$M/requests/fox.prompt"
 	exec 8<"$M/status/fox.json"
-	equal "$(stat -L -c %s /dev/fd/8)" "$(wc -c <&8)"
+	equal "$(stat -L -c %s /dev/fd/8)" "$(cat <&8 | wc -c)"
 	exec 8<&-
 	equal "$(field fox .request_file)" requests/fox.prompt
 }
