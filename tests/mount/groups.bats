@@ -38,15 +38,21 @@ all_at_rest() {
 	equal "$(curl -fsS "$STUB/control/taken" | jq -r .prompt | sort | uniq -d)" ""
 }
 
-@test "1,000 requests by 50 processes at once need few transactions" {
+# How few they are depends on how fast the machine is.
+@test "1,000 requests by 50 processes at once need fewer transactions than one after the other" {
 	mount_up
 	echo pause >"$M/control/ctl"
+	before=$(commits)
+	writers 1 100
+	wait_for count_is queued 100
+	alone=$(($(commits) - before))
+	rm "$M"/requests/*
 	before=$(commits)
 	writers 50 20
 	wait_for count_is queued 1000
 	took=$(($(commits) - before))
-	echo "# 1,000 requests took $took transactions" >&3
-	[ "$took" -lt 600 ]
+	echo "# 1,000 requests took $took transactions, 100 one after the other $alone" >&3
+	[ "$took" -lt $((alone * 10)) ]
 }
 
 @test "each writer's requests leave in the order in which they were closed" {
