@@ -212,6 +212,19 @@ def keys(mount):
         equal(b.js("return " + name), jobs[at + 1]["id"])
         b.keys("ESCAPE", "ESCAPE")
         b.until("!document.getElementById('viewer').open")
+        # The browser gives the screen only now, and while it has it nothing behind can have the focus.
+        b.js("""window.turns = 0;
+            addEventListener('fullscreenchange', () => window.turns++);
+            const stage = document.getElementById('stage'), request = stage.requestFullscreen;
+            stage.requestFullscreen = async () => {
+                await new Promise((come) => window.come = come);
+                return request.call(stage);
+            };""")
+        b.keys("HOME", "ENTER", "ARROW_RIGHT", "f", "f", "ESCAPE")
+        b.until("!document.getElementById('viewer').open")
+        b.js("window.come()")
+        b.until("window.turns === 2")
+        b.until(focused + " === '2'")
         b.keys("?")
         b.until("document.getElementById('help').open")
         equal(b.complaints(), [], "console")

@@ -120,6 +120,9 @@ class Viewer {
 			this.set_full(false);
 		else if (!this.dialog.classList.contains('bare')) // left before it had come
 			document.exitFullscreen().catch(() => {});
+		// Nothing behind a full screen can have the focus, though the dialog is closed.
+		if (!document.fullscreenElement && !this.dialog.open && document.activeElement === document.body)
+			this.chosen(this.index);
 	}
 
 	toggle_full() {
