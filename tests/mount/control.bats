@@ -62,7 +62,7 @@ tell() {
 	mount_up -o limits.concurrent=1
 	ask fox "a fox"
 	wait_state fox processing
-	equal "$(timeout 5 cat "$M/status/fox.json" | jq 'has("completed_at"), has("image"), has("cost")' | paste -sd' ')" \
+	equal "$(timeout "$LIMIT" cat "$M/status/fox.json" | jq 'has("completed_at"), has("image"), has("cost")' | paste -sd' ')" \
 		"false false false"
 	# Before it was read a stat says a bound, for it makes no text; then the true size. (Of one that
 	# waits: what runs tells how often it was polled.)
@@ -71,7 +71,7 @@ tell() {
 	exec 8<"$M/status/owl.json"
 	equal "$(stat -L -c %s /dev/fd/8)" "$(cat <&8 | wc -c)"
 	exec 8<&-
-	equal "$(timeout 5 cp "$M/status/fox.json" "$T/copy" && jq -r .id "$T/copy")" fox
+	equal "$(timeout "$LIMIT" cp "$M/status/fox.json" "$T/copy" && jq -r .id "$T/copy")" fox
 	# Of one that the kernel keeps, too, when its request has another name.
 	stub_release
 	wait_state fox ready

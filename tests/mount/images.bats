@@ -9,10 +9,10 @@ load ../lib/mount
 	mount_up
 	ask fox "a fox"
 	stub_wait create 1
-	equal "$(timeout 5 ls "$M/images")" fox.png
-	equal "$(timeout 5 stat -c '%s %a %F' "$M/images/fox.png")" "0 640 regular empty file"
-	timeout 5 ls -la "$M/images" >/dev/null
-	timeout 5 test -r "$M/images/fox.png"
+	equal "$(timeout "$LIMIT" ls "$M/images")" fox.png
+	equal "$(timeout "$LIMIT" stat -c '%s %a %F' "$M/images/fox.png")" "0 640 regular empty file"
+	timeout "$LIMIT" ls -la "$M/images" >/dev/null
+	timeout "$LIMIT" test -r "$M/images/fox.png"
 	equal "$(errno_of access "$M/images/fox.png" 2)" "$([ "$(id -u)" = 0 ] && echo OK || echo EACCES)"
 }
 

@@ -199,12 +199,12 @@ free_port() {
 
 @test "one stalled call does not hold up the others" {
 	stub_script '{"on":"poll","prompt":"slow","nth":1,"do":{"hold":true}}'
-	mount_up -o api.idle_timeout=15
+	mount_up -o api.idle_timeout=$((3 * LIMIT))
 	ask slow "a slow one"
 	stub_wait poll 1 slow
 	ask fox "a fox"
 	got fox "a fox"
-	timeout 2 ls -l "$M/images" >/dev/null
+	timeout "$LIMIT" ls -l "$M/images" >/dev/null
 	stub_release
 	got slow "a slow one"
 }

@@ -11,10 +11,10 @@ states() {
 @test "events: a line of JSON for each change of a state, and reading never waits" {
 	held_predictions
 	mount_up
-	equal "$(timeout 5 cat "$M/control/events")" ""
+	equal "$(timeout "$LIMIT" cat "$M/control/events")" ""
 	ask fox "a fox"
 	stub_wait poll 1
-	equal "$(timeout 5 cat "$M/control/events" | jq -r .state | paste -sd' ')" "queued creating processing"
+	equal "$(timeout "$LIMIT" cat "$M/control/events" | jq -r .state | paste -sd' ')" "queued creating processing"
 	stub_release
 	get fox >/dev/null
 	equal "$(states fox)" "queued creating processing downloading ready"
@@ -115,13 +115,13 @@ states() {
 @test "progress: nothing to wait for ends at once: idle, paused, O_NONBLOCK" {
 	held_predictions
 	mount_up
-	matches "$(timeout 5 cat "$M/control/progress")" '^nothing runs: 0 ready'
+	matches "$(timeout "$LIMIT" cat "$M/control/progress")" '^nothing runs: 0 ready'
 	echo pause >"$M/control/ctl"
 	ask fox "a fox"
-	matches "$(timeout 5 cat "$M/control/progress" | tail -n 1)" '^paused: nothing is sent'
+	matches "$(timeout "$LIMIT" cat "$M/control/progress" | tail -n 1)" '^paused: nothing is sent'
 	echo resume >"$M/control/ctl"
 	stub_wait poll 1
-	matches "$(timeout 5 dd if="$M/control/progress" iflag=nonblock status=none)" '  fox +processing'
+	matches "$(timeout "$LIMIT" dd if="$M/control/progress" iflag=nonblock status=none)" '  fox +processing'
 }
 
 @test "progress: a reader that waits can be interrupted, is no longer than wait_timeout, and goes with the mount" {
@@ -170,7 +170,7 @@ states() {
 	kill -9 $!
 	stub_release
 	got fox "a fox"
-	matches "$(timeout 5 cat "$M/control/progress")" '^nothing runs: 1 ready'
+	matches "$(timeout "$LIMIT" cat "$M/control/progress")" '^nothing runs: 1 ready'
 }
 
 @test "cp -r, grep -r and tar of the mount end, also while something is made" {

@@ -406,7 +406,7 @@ stands_in_images() {
 		set -e
 		"$T/pimagefs" -c "$T/ini" "$M"
 		echo "a fox" >"$M/requests/fox"
-		timeout 20 cat "$M/images/fox.png" >"$T/user.png"
+		timeout "$LIMIT" cat "$M/images/fox.png" >"$T/user.png"
 		stat -c %U "$M/images/fox.png" >"$T/owner"
 		fusermount3 -u "$M"
 	SCRIPT
@@ -418,7 +418,7 @@ stands_in_images() {
 		setpriv --reuid=nobody --regid=nogroup --clear-groups bash "$T/as-user"
 		if ls "$M" | grep .; then exit 1; fi
 	SCRIPT
-	export T M
+	export T M LIMIT
 	run -0 unshare --mount --propagation private bash "$T/as-root" </dev/null 3>&- 4>&-
 	stub_picture "a fox" | cmp - "$T/user.png"
 	equal "$(cat "$T/owner")" nobody

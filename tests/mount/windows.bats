@@ -197,7 +197,7 @@ fd = os.open(sys.argv[1], os.O_PATH)' "$M/images/fox.png" || r=1
 	kill -STOP "$first"
 	ask fox "a red fox"
 	got fox "a red fox"
-	timeout 10 ls -l "$M/images" >/dev/null
+	timeout "$LIMIT" ls -l "$M/images" >/dev/null
 	wait_for told '^images/fox.png MOVED_TO$'
 	wait_for gone "$first"
 	second=$(courier_pid)
