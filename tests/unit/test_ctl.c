@@ -177,7 +177,8 @@ static void test_what_came_of_it(void **state)
 	assert_says(f, "cancel fox: refused: it is cancelled, and there is nothing to cancel\n");
 	core_create(f->core, "empty");
 	assert_int_equal(say(f, "again empty"), -EINVAL);
-	assert_says(f, "again empty: refused: it is draft, and there is nothing to ask for again\n");
+	assert_says(f,
+		    "again empty: refused: it is draft, and there is nothing to ask for again\n");
 	assert_int_equal(say(f, "retry owl"), -ENOENT);
 	assert_says(f, "retry owl: refused: no request has this name");
 	assert_int_equal(say(f, "retry"), -EINVAL);
