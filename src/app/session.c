@@ -145,6 +145,9 @@ int session_look(const char *mountpoint, struct error *err)
 	struct stat st;
 	int r = stat(mountpoint, &st) < 0 ? -errno : 0;
 
+	/* It ended while it was asked. */
+	if (r == -ECONNABORTED)
+		r = -ENOTCONN;
 	if (r == -ENOTCONN && at.ours) {
 		error_set(
 			err, ERROR_INVALID,

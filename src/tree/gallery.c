@@ -8,8 +8,8 @@
  * Happy path: a change only marks its block. Who asks for the size lets up to GALLERY_TURN jobs be
  * told anew at once, which is all there is to do after a few changes, and gets a new page; the rest
  * is done by a timer, a turn at a time, and is on the next page. A page whose size was told lately
- * is not replaced, for its reader comes with an open and reads so much; but not for longer than
- * HELD_MS, should someone look all the time.
+ * is not replaced, for its reader comes with an open and reads so much; but its size is not told
+ * for longer than HELD_MS, should someone look all the time.
  *
  * Failures: without memory the newest page stays, or there is none.
  *
@@ -252,18 +252,24 @@ static bool is_stale(const struct gallery *g)
 /* Somebody may be on the way with the size of the page. */
 static bool is_awaited(const struct gallery *g, int64_t now)
 {
-	return g->page && now - g->shown_ms < GALLERY_SHOWN_MS && now - g->first_ms < HELD_MS;
+	return g->page && now - g->shown_ms < GALLERY_SHOWN_MS;
+}
+
+static bool is_held(const struct gallery *g, int64_t now)
+{
+	return is_awaited(g, now) && now - g->first_ms < HELD_MS;
 }
 
 /* The page that is the newest from now on; NULL when out of memory. */
-static struct gallery_page *newest(struct gallery *g)
+static struct gallery_page *newest(struct gallery *g,
+				   bool (*stays)(const struct gallery *, int64_t))
 {
 	int64_t now = world_mono_ms(g->on.world);
 	struct gallery_page *page;
 
 	if (g->rest)
 		g->on.world->timer_start(g->rest, KEPT_MS);
-	if (is_stale(g) && !is_awaited(g, now) && g->pages < GALLERY_PAGES && g->turn) {
+	if (is_stale(g) && !stays(g, now) && g->pages < GALLERY_PAGES && g->turn) {
 		work(g);
 		page = page_new(g);
 		if (page) {
@@ -280,7 +286,7 @@ static struct gallery_page *newest(struct gallery *g)
 
 int64_t gallery_size(struct gallery *g)
 {
-	const struct gallery_page *page = newest(g);
+	const struct gallery_page *page = newest(g, is_held);
 
 	g->shown_ms = world_mono_ms(g->on.world);
 	return page ? (int64_t)page->size : 0;
@@ -288,7 +294,7 @@ int64_t gallery_size(struct gallery *g)
 
 int gallery_open(struct gallery *g, struct gallery_page **out)
 {
-	struct gallery_page *page = newest(g);
+	struct gallery_page *page = newest(g, is_awaited);
 
 	if (!page)
 		return -ENOMEM;

@@ -315,6 +315,7 @@ held_predictions() {
 
 # background COMMAND...: its output goes to $T/bg.out, its pid is BG. It does not keep a test's own files (7, 8) open.
 background() {
+	: >"$T/bg.out" # now: the process comes to it later, and who waits must not see that of the one before
 	"$@" >"$T/bg.out" 2>"$T/bg.err" </dev/null 3>&- 4>&- 7>&- 8>&- &
 	BG=$!
 	PIDS+=("$BG")

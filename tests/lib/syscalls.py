@@ -167,12 +167,14 @@ def type_keys(keys, *command):
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         os.execvp(command[0], command)
     todo = re.findall(rb"[\x00-\x1f]|[^\x00-\x1f]+", keys.encode().decode("unicode_escape").encode())
-    end = time.monotonic() + 20
+    drawn = False
+    end = time.monotonic() + 20 * int(os.environ.get("TEST_PATIENCE", "1"))
     while time.monotonic() < end:
         try:
             if select.select([fd], [], [], 0.2)[0]:
                 os.read(fd, 65536)
-            elif todo:  # it has drawn its screen and waits for keys
+                drawn = True
+            elif todo and drawn:  # it has drawn its screen and waits for keys
                 os.write(fd, todo.pop(0))
         except OSError:  # the terminal's end: the command is gone
             return "exit=%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

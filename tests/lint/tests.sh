@@ -30,4 +30,11 @@ if [ -n "$found" ]; then
 	echo "$found"
 	bad=1
 fi
+
+# bats hears only of the last of them.
+found=$(grep -nE "^[[:space:]]+\[ .* \] && \[ .* \]$" tests/*/*.bats)
+if [ -n "$found" ]; then
+	echo "$found"
+	bad=1
+fi
 exit $bad

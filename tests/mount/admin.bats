@@ -64,6 +64,7 @@ in_log() {
 	prepare
 	background "$PYTHON" "$HERE/lib/terminal.py" hang-up "$M" env --ignore-signal=HUP "$PIMAGEFS" -c "$T/ini" -f "$M"
 	wait_for is_mounted
+	ls "$M" >/dev/null # it turns: its helper has been started
 	kill -HUP "$(program_pid)"
 	ask fox "a fox"
 	got fox "a fox"

@@ -145,7 +145,7 @@ two_were_made() {
 	wait_state c processing
 	opening fox 'O_WRONLY|O_CREAT' EDQUOT
 	echo "cancel c" >"$M/control/ctl"
-	equal "$(budget images_today)" 0
+	wait_for eval '[ "$(budget images_today)" = 0 ]' # when the service has taken the cancel
 	ask fox "a fox"
 	got fox "a fox"
 	equal "$(budget images_today)" 1

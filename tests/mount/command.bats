@@ -88,11 +88,17 @@ last() {
 	wait_state owl ready
 	ctl delete owl
 	last "delete owl: done: its picture is in the library's trash"
-	[ ! -e "$M/requests/owl" ] && [ ! -e "$M/images/owl.png" ] && [ ! -e "$M/status/owl.json" ]
+	equal "$(errno_of open "$M/requests/owl" O_RDONLY)" ENOENT
+	wait_for test ! -e "$M/images/owl.png"
+	wait_for test ! -e "$M/status/owl.json"
 	ctl delete fox/02
-	[ -e "$M/requests/fox" ] && [ -e "$M/images/fox/01.png" ] && [ ! -e "$M/images/fox/02.png" ]
+	test -e "$M/requests/fox"
+	test -e "$M/images/fox/01.png"
+	wait_for test ! -e "$M/images/fox/02.png"
 	ctl delete fox.txt
-	[ ! -e "$M/requests/fox" ] && [ ! -e "$M/images/fox/01.png" ] && [ ! -e "$M/status/fox.json" ]
+	equal "$(errno_of open "$M/requests/fox" O_RDONLY)" ENOENT
+	wait_for test ! -e "$M/images/fox/01.png"
+	wait_for test ! -e "$M/status/fox.json"
 	ctl restore owl
 	got owl "an owl"
 	run ! ctl delete nobody
@@ -148,7 +154,8 @@ last() {
 	ctl again images/fox.png
 	wait_state fox/02 ready
 	ctl delete fox
-	refute ls "$M/images/fox/01.png" "$M/images/fox/02.png"
+	wait_for test ! -e "$M/images/fox/01.png"
+	wait_for test ! -e "$M/images/fox/02.png"
 	refute ls "$M/status/fox"
 	asked "a red fox" "a blue fox" "a red fox" "a blue fox"
 }

@@ -57,6 +57,15 @@ tell() {
 	wait_state fox ready
 }
 
+# tells_size ID: of what is read from its status now.
+tells_size() {
+	local r=0
+	exec 8<"$M/status/$1.json"
+	[ "$(stat -L -c %s /dev/fd/8)" = "$(cat <&8 | wc -c)" ] || r=1
+	exec 8<&-
+	return $r
+}
+
 @test "status never waits, has its true size, and absent means unknown" {
 	held_predictions
 	mount_up -o limits.concurrent=1
@@ -68,17 +77,13 @@ tell() {
 	# waits: what runs tells how often it was polled.)
 	ask owl "an owl"
 	[ "$(stat -c %s "$M/status/owl.json")" -ge "$(wc -m <<<"$(cat "$M/status/owl.json")")" ]
-	exec 8<"$M/status/owl.json"
-	equal "$(stat -L -c %s /dev/fd/8)" "$(cat <&8 | wc -c)"
-	exec 8<&-
+	tells_size owl
 	equal "$(timeout "$LIMIT" cp "$M/status/fox.json" "$T/copy" && jq -r .id "$T/copy")" fox
 	# Of one that the kernel keeps, too, when its request has another name.
 	stub_release
 	wait_state fox ready
 	mv "$M/requests/fox" "$M/requests/fox.prompt"
-	exec 8<"$M/status/fox.json"
-	equal "$(stat -L -c %s /dev/fd/8)" "$(cat <&8 | wc -c)"
-	exec 8<&-
+	wait_for tells_size fox # news to the kernel hold up nobody for long
 	equal "$(field fox .request_file)" requests/fox.prompt
 }
 

@@ -87,7 +87,7 @@ demo_up() {
 @test "--demo: its service ends with the mount, also after kill -9" {
 	demo_up
 	for pid in $(daemon_pids); do
-		[ "$(tr -d '\0' <"/proc/$pid/comm")" = pimagefs-demo ] || kill -9 "$pid"
+		[ "$(tr -d '\0' <"/proc/$pid/comm")" = pimagefs-demo ] || kill -9 "$pid" 2>/dev/null || :
 	done
 	wait_for no_daemon
 	fusermount3 -u "$M"

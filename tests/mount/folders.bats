@@ -94,7 +94,7 @@ input() {
 	remount
 	equal "$(field p/.pimagefs.ini .state)" invalid
 	ini p "aspect_ratio = 1:1"
-	[ ! -e "$M/status/p/.pimagefs.ini.json" ]
+	wait_for test ! -e "$M/status/p/.pimagefs.ini.json"
 	ask p/fox "a fox"
 	got p/fox "a fox"
 	for line in "aspect_ratio = 7:1" "prompt = a fox" "lora = nobody" "[model]" "width = 512" "seed = 1
@@ -118,7 +118,7 @@ prefix = b"; do
 	equal "$(cat "$M/requests/p/.pimagefs.ini")" "seed = 2"
 	matches "$(field p/.pimagefs.ini .error.message)" 'seed: "two" is not allowed'
 	sed -i s/2/3/ "$M/requests/p/.pimagefs.ini"
-	[ ! -e "$M/status/p/.pimagefs.ini.json" ]
+	wait_for test ! -e "$M/status/p/.pimagefs.ini.json"
 	rm "$M/requests/p/.pimagefs.ini"
 	ask p/owl "an owl --seed 4"
 	got p/owl "an owl"

@@ -95,7 +95,7 @@ a_look_hangs() {
 	slow_library
 	stub_start
 	stub_script '{"on":"download","nth":1,"do":{"hold":true}}'
-	mount_up
+	mount_up -o api.idle_timeout="$LIMIT"
 	ask fox "a red fox"
 	stub_wait download 1
 	hang
@@ -146,6 +146,7 @@ a_look_hangs() {
 	slow_library
 	stub_start
 	mount_up
+	ls "$M" >/dev/null # it turns: its helper has been started
 	daemon=$(daemon_pids | head -n 1)
 	hang
 	wait_for a_look_hangs "$daemon"

@@ -35,7 +35,7 @@ load ../lib/mount
 	stub_wait create 1
 	reader fox
 	stub_wait poll 2
-	waits_inside "$BG"
+	wait_for waits_inside "$BG"
 	stub_release
 	background_ends 0
 	stub_picture "a fox" | cmp - "$T/bg.out"
@@ -61,7 +61,8 @@ load ../lib/mount
 	get fox >"$T/got"
 	equal "$(stat -c %s "$M/images/fox.png")" "$(stat -c %s "$T/got")"
 	mtime=$(stat -c %Y "$M/images/fox.png")
-	[ "$mtime" -ge "$before" ] && [ "$mtime" -le "$(date +%s)" ]
+	[ "$mtime" -ge "$before" ]
+	[ "$mtime" -le "$(date +%s)" ]
 	equal "$(date -d "$(field fox .completed_at)" +%s)" "$mtime"
 }
 
@@ -93,7 +94,7 @@ os.execvp("cat", ["cat", sys.argv[1]])' "$M/images/fox.png"
 	wait_for waits_inside "$BG"
 	kill -INT "$BG"
 	background_ends 130
-	has_state fox processing
+	wait_state fox processing
 	stub_release
 	got fox "a fox"
 }

@@ -287,6 +287,23 @@ sleeps_or_ended() {
 	got fox "a fox"
 }
 
+@test "a start that has asked the former one just when it ended takes its place" {
+	mount_up
+	ask fox "a fox"
+	got fox "a fox"
+	former=$(daemon_pids)
+	# shellcheck disable=SC2086 # several: its helper, too
+	kill -STOP $former
+	background "$PIMAGEFS" -c "$T/ini" "$M"
+	wait_for waits_inside "$BG"
+	# shellcheck disable=SC2086
+	kill -9 $former
+	background_ends 0
+	is_mounted
+	equal "$(grep -cF " $M " /proc/self/mountinfo)" 1
+	got fox "a fox"
+}
+
 @test "SIGTERM: waiting readers are answered, the mount is gone, exit status 0" {
 	held_predictions
 	mount_front

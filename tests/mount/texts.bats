@@ -16,15 +16,33 @@ same() {
 	jq -n --arg p "$prompt" '{prompt: $p}' >"$M/requests/fox.json"
 	wait_state fox ready
 	local from=$M/status/fox.json
-	cp "$from" "$T/cp" && same "$T/cp"
-	remount && cp "$from" "$T/cp2" && same "$T/cp2"
-	remount && rsync "$from" "$T/rsync" && same "$T/rsync"
-	remount && tar -C "$M/status" -cf "$T/tar" fox.json && tar -xOf "$T/tar" fox.json >"$T/untar" && same "$T/untar"
-	remount && dd if="$from" of="$T/dd" bs=100 status=none && same "$T/dd"
-	remount && python3 -c 'import shutil, sys; shutil.copyfile(*sys.argv[1:])' "$from" "$T/py" && same "$T/py"
-	remount && python3 -c 'import mmap, sys; f = open(sys.argv[1], "rb"); open(sys.argv[2], "wb").write(f.read())' "$from" "$T/py2" && same "$T/py2"
-	remount && equal "$(wc -c <"$from")" "$(wc -m <<<"$(cat "$from")")"
-	remount && head -c 10 "$from" >/dev/null && gio copy "$from" "$T/gio" && same "$T/gio"
+	cp "$from" "$T/cp"
+	same "$T/cp"
+	remount
+	cp "$from" "$T/cp2"
+	same "$T/cp2"
+	remount
+	rsync "$from" "$T/rsync"
+	same "$T/rsync"
+	remount
+	tar -C "$M/status" -cf "$T/tar" fox.json
+	tar -xOf "$T/tar" fox.json >"$T/untar"
+	same "$T/untar"
+	remount
+	dd if="$from" of="$T/dd" bs=100 status=none
+	same "$T/dd"
+	remount
+	python3 -c 'import shutil, sys; shutil.copyfile(*sys.argv[1:])' "$from" "$T/py"
+	same "$T/py"
+	remount
+	python3 -c 'import mmap, sys; f = open(sys.argv[1], "rb"); open(sys.argv[2], "wb").write(f.read())' "$from" "$T/py2"
+	same "$T/py2"
+	remount
+	equal "$(wc -c <"$from")" "$(wc -m <<<"$(cat "$from")")"
+	remount
+	head -c 10 "$from" >/dev/null
+	gio copy "$from" "$T/gio"
+	same "$T/gio"
 }
 
 @test "statting all of status/ makes no text, and is linear" {
