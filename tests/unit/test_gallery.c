@@ -263,6 +263,30 @@ static void test_a_look_now_and_then_does_not_keep_an_old_page(void **state)
 	drop(c, g);
 }
 
+/* However long it was looked at before: whose size was told is the page that is opened. */
+static void test_each_size_that_was_told_holds_for_its_open(void **state)
+{
+	struct core *c = *state;
+	struct gallery *g = make(c);
+	struct gallery_page *page;
+	struct buf text;
+	char id[16];
+
+	for (int looks = 0; looks < 40; looks++) {
+		int64_t size = gallery_size(g);
+
+		snprintf(id, sizeof(id), "fox%d", looks);
+		core_register(c, id);
+		core_pass(c, 100);
+		assert_int_equal(gallery_open(g, &page), 0);
+		text = read_all(page, 4096);
+		assert_int_equal(text.size, size);
+		buf_release(&text);
+		gallery_close(g, page);
+	}
+	drop(c, g);
+}
+
 static void test_no_change_no_new_page(void **state)
 {
 	struct core *c = *state;
@@ -374,6 +398,7 @@ int main(void)
 		TEST(test_text_is_text),
 		TEST(test_stat_and_open_share_a_page),
 		TEST(test_a_look_now_and_then_does_not_keep_an_old_page),
+		TEST(test_each_size_that_was_told_holds_for_its_open),
 		TEST(test_no_change_no_new_page),
 		TEST(test_a_turn_is_bounded),
 		TEST(test_open_pages_are_bounded),
