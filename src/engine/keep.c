@@ -245,11 +245,15 @@ static void keep_it(struct library_work *w)
 		k->adopt.name = &k->name;
 		r = adopt_look(&k->adopt, w->library);
 		k->blind = r < 0;
+		k->kept.entry.path = k->adopt.entry.path;
+		k->adopt.entry.path = NULL;
 	}
 	if (r > 0) {
+		char *path = k->kept.entry.path;
+
 		k->kept.entry = k->adopt.entry;
+		k->kept.entry.path = path;
 		k->kept.wall_ms = k->adopt.completed_ms;
-		k->adopt.entry.path = NULL;
 		r = 0;
 	} else if (r == 0) {
 		r = library_keep(w->library, buf_text(&k->bytes), &k->name, &k->kept.entry);

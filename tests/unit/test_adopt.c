@@ -1,5 +1,6 @@
 /* engine: a picture is in the library once, whatever came between its name and the commit. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -299,6 +300,69 @@ static void test_renamed_while_it_is_kept(void **state)
 	core_close(c);
 }
 
+static int open_day_fails(const struct disk *d, int dir, const char *path, int flags, mode_t mode)
+{
+	struct faulty_disk real;
+
+	(void)d;
+	faulty_disk_init(&real);
+	return strncmp(path, "20", 2) == 0 && (flags & O_DIRECTORY)
+		       ? -EIO
+		       : real.disk.open(&real.disk, dir, path, flags, mode);
+}
+
+static int sync_fails(const struct disk *d, int fd)
+{
+	(void)d;
+	(void)fd;
+	return -ENOSPC;
+}
+
+/* It was found, but could not be made to last; then its request is renamed, and what it was called
+ * by is known no longer. */
+static void found_and_renamed(struct core *c, bool by_the_start)
+{
+	struct faulty_disk disk;
+	struct job *job;
+
+	open_on(c, &disk);
+	core_downloading(c, "fox", "p1");
+	core_settle(c);
+	deliver(c);
+	if (by_the_start)
+		disk.disk.sync = sync_fails;
+	else
+		disk.disk.open = open_day_fails;
+	core_crash(c);
+	if (!by_the_start) {
+		faulty_disk_init(&disk);
+		disk.disk.sync = sync_fails;
+		deliver(c);
+	}
+	job = engine_find_prediction(c->engine, "p1");
+	core_assert_state(job, JOB_DOWNLOADING);
+	rename_it(c, job);
+	core_settle(c);
+	faulty_disk_init(&disk);
+	core_crash(c);
+	job = engine_find_prediction(c->engine, "p1");
+	if (job->state == JOB_DOWNLOADING)
+		deliver(c);
+	assert_there(c, job);
+	assert_int_equal(count(c, ".png"), 1);
+	core_close(c);
+}
+
+static void test_found_by_the_start_and_renamed(void **state)
+{
+	found_and_renamed(*state, true);
+}
+
+static void test_found_by_a_keep_and_renamed(void **state)
+{
+	found_and_renamed(*state, false);
+}
+
 /* What a cancel leaves on its way to the disk is gone before the retry keeps its own. */
 static void test_cancelled_on_its_way(void **state)
 {
@@ -433,6 +497,8 @@ int main(void)
 		TEST(test_parted_and_not_readable),
 		TEST(test_another_picture_without_a_sidecar),
 		TEST(test_renamed_while_it_is_kept),
+		TEST(test_found_by_the_start_and_renamed),
+		TEST(test_found_by_a_keep_and_renamed),
 		TEST(test_cancelled_on_its_way),
 		TEST(test_cancelled_and_not_removed),
 		TEST(test_what_cannot_be_read),
