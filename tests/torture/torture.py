@@ -301,13 +301,17 @@ def close_anyhow(fd):
 
 
 class Request:
-    """A file of a writer: its name, what it can hold, and the submission that has its id."""
+    """A file of a writer: its name, what it can hold, and the submissions that can have its id."""
 
     def __init__(self, path, kind):
         self.path = path
         self.kind = kind
         self.id = os.path.splitext(path)[0]
-        self.submission = None
+        self.submissions = []  # more than one since a call that was not answered
+
+    def cancelled(self):
+        for submission in self.submissions:
+            submission.cancelled = True
 
 
 class Writer(Actor):
@@ -382,13 +386,14 @@ class Writer(Actor):
         submission = self.books.submission(request.id, prompt)
         before = files.get(request.path, {None})
         files[request.path] = before | {"", text}
-        request.submission = submission
+        request.submissions = request.submissions + [submission]
         era = self.mount.era
         submission.promised = bool(self.done(what, call, *args))
         if submission.promised:
             self.removals_are_stored(era)
         if submission.promised:
             files[request.path] = {text}
+            request.submissions = [submission]
         return submission.promised
 
     def add(self):
@@ -443,7 +448,7 @@ class Writer(Actor):
         texts = files[request.path]
         if None in texts:
             return
-        moved.submission = request.submission
+        moved.submissions = request.submissions
         with books.lock:
             books.prompts_of[moved.id] |= books.prompts_of[request.id]
         files[moved.path] = {None} | texts
@@ -459,7 +464,7 @@ class Writer(Actor):
     def remove(self, request, _state):
         files = self.books.files
         files[request.path] = files[request.path] | {None}
-        request.submission.cancelled = True
+        request.cancelled()
         era = self.mount.era
         # One that cancels nothing is answered before its commit: a kill at once may bring it back.
         if self.done("remove", os.unlink, self.full(request.path), fine=(errno.ENOENT,)):
@@ -473,7 +478,7 @@ class Writer(Actor):
         self.gone = []
 
     def unpicture(self, request, _state):
-        request.submission.cancelled = True
+        request.cancelled()
         self.done("rm picture", os.unlink, self.mount.path("images", request.id + ".png"),
                   fine=(errno.ENOENT, errno.EPERM))
 
@@ -482,12 +487,13 @@ class Writer(Actor):
                          fine=(errno.EINVAL, errno.ENOENT))
 
     def cancel(self, request, _state):
-        request.submission.cancelled = True
+        request.cancelled()
         self.command("cancel " + request.id)
 
     def retry(self, request, state):
         if state in ("held", "failed", "cancelled"):
-            request.submission.retries += 1
+            for submission in request.submissions:
+                submission.retries += 1
             self.command("retry " + request.id)
 
 
