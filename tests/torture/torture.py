@@ -46,6 +46,7 @@ LIMIT = 20 * PATIENCE  # seconds that any one thing may take
 WRITERS = 6
 READERS = 3
 BACKLOG = 150  # unfinished requests above which the writers hold back
+MUST_HAPPEN = ("kills", "reads", "reads without waiting", "killed readers", "remove", "retry")
 
 FAULTS = [
     {"on": "prediction", "chance": 0.5, "do": {"duration_ms": 60}},
@@ -233,6 +234,10 @@ class Books:
     def count(self, what, n=1):
         with self.lock:
             self.counts[what] += n
+
+    def untried(self):
+        with self.lock:
+            return [what for what in MUST_HAPPEN if not self.counts[what]]
 
     def surprise(self, text):
         with self.lock:
@@ -607,8 +612,9 @@ def end_process(process):
 # The time of trouble.
 
 def rage(mount, service, books, dice, seconds):
+    """It goes on a while longer where chance or a slow machine has not yet put all of it to the test."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or (books.untried() and time.monotonic() < end + LIMIT):
         time.sleep(0.3 + dice.random() * 1.7)
         if dice.random() < 0.25:
             service.leave()
@@ -764,8 +770,7 @@ def report(look, books, args):
     if args.ambiguous == "retry":  # that is what the setting accepts
         checks = [c for c in checks if c[0] != "duplicates"]
     bad["surprise"] = books.surprises
-    bad["idle"] = [what for what in ("kills", "reads", "reads without waiting", "killed readers", "remove", "retry")
-                   if not books.counts[what]]
+    bad["idle"] = books.untried()
     if look.ready * 2 < len(books.submissions):
         bad["idle"].append("only %d of %d requests became pictures" % (look.ready, len(books.submissions)))
     for i, (kind, sentence) in enumerate(checks):
