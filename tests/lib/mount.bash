@@ -10,6 +10,8 @@ HERE=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 PIMAGEFS=${PIMAGEFS:-$HERE/../build/release/pimagefs}
 [[ $PIMAGEFS == /* ]] || PIMAGEFS=$(cd "$HERE/.." && realpath "$PIMAGEFS")
 LIMIT=$((20 * ${TEST_PATIENCE:-1})) # seconds that anything may take
+# A shared machine may stand still for seconds in the middle of a test: CI tries what failed once more, and says so.
+BATS_TEST_RETRIES=${TEST_RETRIES:-0}
 
 # Once a file: what stands behind python3 may be a slow wrapper.
 setup_file() {
@@ -29,6 +31,7 @@ teardown() {
 
 sandbox_make() {
 	[ -x "$PIMAGEFS" ] || { echo "no program at $PIMAGEFS: make it first, or set PIMAGEFS"; return 1; }
+	[ "$BATS_TEST_TRY_NUMBER" = 1 ] || echo "# tried again: $BATS_TEST_DESCRIPTION" >&3
 	T=$(mktemp -d "${TMPDIR:-/tmp}/pimagefs-test.XXXXXX")
 	M=$T/mnt
 	KEY=sk-test-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
@@ -49,7 +52,7 @@ sandbox_remove() {
 	local left=0 pid
 	[ -n "${T:-}" ] || return 0
 	exec 7>&- 8>&- # what a failed test still held open
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || tell_what_happened
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || { tell_what_happened; tell_of_retry; }
 	for pid in "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :; done
 	is_mounted && fusermount3 -uz "$M"
 	wait_for no_daemon || { echo "still running after unmount:"; daemons_end; left=1; }
@@ -70,6 +73,19 @@ tell_what_happened() {
 	cat "$T/stub.out" 2>/dev/null || :
 	echo "--- the calls:"
 	tail -n 12 "$T/calls" 2>/dev/null | cut -c 1-300 || :
+}
+
+# Where it failed at first: bats says so of the last try only.
+tell_of_retry() {
+	local trace
+	[ "$BATS_TEST_TRY_NUMBER" -le "$BATS_TEST_RETRIES" ] || return 0
+	bats_get_failure_stack_trace trace
+	{
+		echo "failed at first: $BATS_TEST_DESCRIPTION"
+		bats_print_stack_trace "${trace[@]}"
+		bats_print_failed_command "${trace[@]}"
+		tell_what_happened
+	} | sed 's/^#* */# /' >&3
 }
 
 daemons_end() {
