@@ -34,8 +34,9 @@ int session_start(struct session **out, uv_loop_t *loop, const struct session_op
 		  void *data, struct error *err);
 /* "0:53"; "" where the table of mounts did not say. */
 const char *session_device(const struct session *s);
-/* Is a pimagefs of this session_device mounted now, as far as can be seen from here? */
-bool session_is_mounted(const char *device);
+/* Is a pimagefs of this session_device, a space, and its mountpoint mounted now, as far as can be
+ * seen from here? */
+bool session_is_mounted(const char *mark);
 /* The mount is in no table any more: when the kernel then ends the session, nobody has anything
  * open there. */
 bool session_is_away(const struct session *s);

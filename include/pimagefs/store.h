@@ -50,11 +50,12 @@ int store_open_mended(struct store **out, const char *folder, const char *vfs, c
  * it is still in its log), -EUCLEAN, or what opening gave. */
 int store_open_still(struct store **out, const char *folder);
 void store_close(struct store *s);
-/* Note beside our lock what our mount is (session_device), for who finds the folder held. */
-void store_note_mount(struct store *s, const char *device);
-/* What who holds the folder's lock, or held it last, has noted; "" for nothing. */
-#define STORE_DEVICE 32
-void store_read_mount(const char *folder, char device[STORE_DEVICE]);
+/* Note beside our lock what our mount is, for who finds the folder held. */
+void store_note_mount(struct store *s, const char *device, const char *mountpoint);
+/* What who holds the folder's lock, or held it last, has noted, with a space between; "" for
+ * nothing. */
+#define STORE_MARK 4128
+void store_read_mount(const char *folder, char mark[STORE_MARK]);
 
 /* Each 0 or a negative errno (-ENOSPC, -EIO, -EROFS, -ENOMEM). After a failure: store_rollback. */
 int store_begin(struct store *s);

@@ -36,7 +36,7 @@
 #include "pimagefs/store.h"
 #include "pimagefs/views.h"
 
-#define ENDING_MS 2000 /* that an ending one gets until its state is ours */
+#define ENDING_MS 2000 /* that an ending one gets after api.grace until its state is ours */
 #define LOOK_EACH_MS 20
 #define AWAY_MS 2000 /* between one look and the next at who still uses an unmounted folder */
 
@@ -201,13 +201,13 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* After fusermount3 -u the former one may need a moment to its end, so it is waited for; but not
- * one that is mounted still. */
+/* After fusermount3 -u the former one waits for answers to its creates, so its end is waited for;
+ * but not that of one that is mounted still. */
 static int open_state(struct app *app, struct error *err)
 {
 	const char *folder = app->settings->library.state;
-	int64_t until_ms = clock_mono_ms() + ENDING_MS;
-	char *aside, device[STORE_DEVICE];
+	int64_t until_ms = clock_mono_ms() + ENDING_MS + app->settings->api.grace_s * 1000LL;
+	char *aside, mark[STORE_MARK];
 	int r;
 
 	for (;;) {
@@ -215,8 +215,8 @@ static int open_state(struct app *app, struct error *err)
 		free(aside);
 		if (r != -EBUSY || clock_mono_ms() >= until_ms)
 			return r;
-		store_read_mount(folder, device);
-		if (session_is_mounted(device))
+		store_read_mount(folder, mark);
+		if (session_is_mounted(mark))
 			return r;
 		poll(NULL, 0, LOOK_EACH_MS);
 	}
@@ -379,7 +379,7 @@ static int start_mount(struct app *app, struct error *err)
 		r = session_start(&app->session, &app->loop, &options, app->fs, on_ended,
 				  on_detached, app, err);
 	if (r == 0)
-		store_note_mount(app->store, session_device(app->session));
+		store_note_mount(app->store, session_device(app->session), options.mountpoint);
 	return r;
 }
 

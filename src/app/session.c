@@ -101,21 +101,29 @@ static int read_table(FILE *f, const char *path, const char *device, struct moun
 	return r;
 }
 
-static struct mount_at find_mount(const char *path, const char *device)
+static struct mount_at find_mount(const char *path)
 {
 	struct mount_at found = { .ours = false };
 	FILE *f = fopen(TABLE, "re");
 
 	if (f) {
-		read_table(f, path, device, &found);
+		read_table(f, path, NULL, &found);
 		fclose(f);
 	}
 	return found;
 }
 
-bool session_is_mounted(const char *device)
+bool session_is_mounted(const char *mark)
 {
-	return *device && find_mount(NULL, device).ours;
+	const char *path = strchr(mark, ' ');
+	size_t size = path ? (size_t)(path - mark) : 0;
+	struct mount_at at;
+
+	if (!path)
+		return false;
+	/* The number alone is soon another mount's. */
+	at = find_mount(path + 1);
+	return at.ours && strlen(at.device) == size && strncmp(at.device, mark, size) == 0;
 }
 
 static int unmount_stale(const char *mountpoint)
@@ -141,7 +149,7 @@ static int unmount_stale(const char *mountpoint)
 
 int session_look(const char *mountpoint, struct error *err)
 {
-	struct mount_at at = find_mount(mountpoint, NULL);
+	struct mount_at at = find_mount(mountpoint);
 	struct stat st;
 	int r = stat(mountpoint, &st) < 0 ? -errno : 0;
 
@@ -272,7 +280,7 @@ static void on_first_turn(uv_check_t *first)
 /* Without it a lazy unmount is noticed only when the last reader has left. */
 static void watch_mounts(struct session *s, uv_loop_t *loop)
 {
-	struct mount_at at = find_mount(s->mountpoint, NULL);
+	struct mount_at at = find_mount(s->mountpoint);
 
 	if (!at.ours)
 		return;

@@ -26,6 +26,8 @@ struct courier_command {
 	uint32_t path_size, other_size; /* bytes, with the NUL; at most COURIER_PATH */
 };
 #define COURIER_PATH 4096UL
+/* In which a helper answers, or is taken to be stuck. */
+#define COURIER_PATIENCE_MS 2000
 
 /* --- courier_errands.c --- */
 

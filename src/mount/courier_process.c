@@ -4,8 +4,8 @@
  * Happy path: it is started by exec of this same program, gets its greeting, and is up; each
  * command is answered before the next one is sent.
  *
- * Failures: one that ends, or does not answer within PATIENCE_MS, is killed and another one is
- * started, later and later while they keep failing. Nobody waits for any of it.
+ * Failures: one that ends, or does not answer within COURIER_PATIENCE_MS, is killed and another one
+ * is started, later and later while they keep failing. Nobody waits for any of it.
  *
  * On close the process is killed and the handles close with the loop.
  */
@@ -17,7 +17,6 @@
 #include "courier_internal.h"
 #include "pimagefs/log.h"
 
-#define PATIENCE_MS 2000
 #define FIRST_PAUSE_MS 100
 #define MOST_PAUSE_MS 60000
 
@@ -184,7 +183,7 @@ int courier_process_send(struct courier_process *p, enum courier_op op, const ch
 	if (r < 0)
 		free(write);
 	else
-		p->on->world->timer_start(p->watch, PATIENCE_MS);
+		p->on->world->timer_start(p->watch, COURIER_PATIENCE_MS);
 	return r;
 }
 

@@ -171,25 +171,25 @@ static int take_lock(struct store *s, int folder_fd, const char *folder, struct 
 	return 0;
 }
 
-void store_note_mount(struct store *s, const char *device)
+void store_note_mount(struct store *s, const char *device, const char *mountpoint)
 {
 	/* Without it who finds the folder held waits a little longer before it says so. */
-	if (dprintf(s->lock_fd, "%s\n", device) < 0)
+	if (dprintf(s->lock_fd, "%s %s\n", device, mountpoint) < 0)
 		return;
 }
 
-void store_read_mount(const char *folder, char device[STORE_DEVICE])
+void store_read_mount(const char *folder, char mark[STORE_MARK])
 {
-	char *path, text[64];
+	char *path, text[STORE_MARK];
 	FILE *f = NULL;
 
-	*device = '\0';
+	*mark = '\0';
 	if (asprintf(&path, "%s/" LOCK_FILE, folder) < 0)
 		return;
 	f = fopen(path, "re");
 	free(path);
 	if (f && fgets(text, sizeof(text), f) && fgets(text, sizeof(text), f))
-		snprintf(device, STORE_DEVICE, "%.*s", (int)strcspn(text, "\n"), text);
+		snprintf(mark, STORE_MARK, "%.*s", (int)strcspn(text, "\n"), text);
 	if (f)
 		fclose(f);
 }

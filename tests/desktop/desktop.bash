@@ -21,7 +21,7 @@ desktop_make() {
 	export LIBGL_ALWAYS_SOFTWARE=1 GVFS_DISABLE_FUSE=1 GSETTINGS_BACKEND=memory
 	unset DISPLAY WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS SESSION_MANAGER
 	# shellcheck disable=SC2034 # of wait_for
-	LIMIT=$((40 * ${TEST_PATIENCE:-1}))
+	LIMIT=$((60 * ${TEST_PATIENCE:-1}))
 }
 
 # on_desktop COMMAND...: in the background; it belongs to the desktop.
@@ -58,7 +58,7 @@ desktop_remove() {
 	[ -n "${T:-}" ] || return 0
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || tell_of_desktop
 	[ -z "${SHOTS:-}" ] || cp "$T"/*.png "$SHOTS" 2>/dev/null || :
-	LIMIT=10 wait_for no_desktop >/dev/null || LIMIT=10 wait_for no_desktop -9 || left=1
+	LIMIT=20 wait_for no_desktop >/dev/null || wait_for no_desktop -9 || left=1
 	sandbox_remove && return $left
 }
 

@@ -32,7 +32,7 @@ teardown() {
 	wait_for shows 02fe03
 	ask owl "a fe7f01 owl"
 	wait_for shows fe7f01
-	shows 02fe03
+	wait_for shows 02fe03
 	no_failed_thumbnail
 	wait_for nobody_waits
 	equal "$(stub_count create)" 6
@@ -53,7 +53,7 @@ teardown() {
 	wait_for shows 02fe03
 	ask fox "a fe7f01 fox"
 	wait_for shows fe7f01
-	refute shows 02fe03
+	wait_for refute shows 02fe03
 }
 
 @test "many become ready at once, and each is shown" {

@@ -67,7 +67,7 @@ no_smbd() {
 smbd_end() {
 	[ -e "${T:-}/smb/smb.conf" ] || return 0
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || cat "$T/smb/out" "$T/smb/said" || :
-	LIMIT=10 wait_for no_smbd >/dev/null || LIMIT=10 wait_for no_smbd -9
+	wait_for no_smbd >/dev/null || wait_for no_smbd -9
 }
 
 # smb SHARE COMMANDS: as a guest.

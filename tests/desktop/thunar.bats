@@ -20,7 +20,7 @@ comes() {
 	shift
 	for n in 1 2 3; do
 		"$@" "$n"
-		LIMIT=$((10 * ${TEST_PATIENCE:-1})) wait_for shows "$colour" && return
+		LIMIT=$((20 * ${TEST_PATIENCE:-1})) wait_for shows "$colour" && return
 	done
 	return 1
 }
@@ -90,7 +90,7 @@ asked_again() {
 	desktop_up
 	comes ff00fe opened
 	comes 02fe03 asked_again
-	refute shows ff00fe
+	wait_for refute shows ff00fe
 }
 
 # The names in the window are those of a plain folder that was shown before. (Thunar selects the neighbour of what goes; a

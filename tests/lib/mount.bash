@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 HERE=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 PIMAGEFS=${PIMAGEFS:-$HERE/../build/release/pimagefs}
 [[ $PIMAGEFS == /* ]] || PIMAGEFS=$(cd "$HERE/.." && realpath "$PIMAGEFS")
-LIMIT=$((20 * ${TEST_PATIENCE:-1})) # seconds that anything may take
+LIMIT=$((60 * ${TEST_PATIENCE:-1})) # seconds that anything may take
 # A shared machine may stand still for seconds in the middle of a test: CI tries what failed once more, and says so.
 BATS_TEST_RETRIES=${TEST_RETRIES:-0}
 
@@ -165,13 +165,24 @@ stub_last_create() {
 	curl -fsS "$STUB/control/creates" | tail -n 1
 }
 
-# asked PROMPT...: exactly these prompts were created, in this order. A last request, which the queue puts
+# asked PROMPT...: exactly these prompts were created, each so often. (Those that are on their way at once may overtake one
+# another there: who is first is said by asked_in_order, with limits.concurrent=1.) A last request, which the queue puts
 # behind everything that was submitted before, proves that nothing more is on its way.
 asked() {
 	local want=
 	settle
-	[ $# = 0 ] || want=$(printf '%s\n' "$@" | jq -R .)
-	equal "$(curl -fsS "$STUB/control/prompts" | grep -v '^"settle ')" "$want"
+	[ $# = 0 ] || want=$(printf '%s\n' "$@" | jq -R . | sort)
+	equal "$(prompts | sort)" "$want"
+}
+
+asked_in_order() {
+	settle
+	equal "$(prompts)" "$(printf '%s\n' "$@" | jq -R .)"
+}
+
+# The texts of all creates but settle's.
+prompts() {
+	curl -fsS "$STUB/control/prompts" | grep -v '^"settle ' || :
 }
 
 SETTLED=0
@@ -197,15 +208,15 @@ ini_write() {
 		retries = 2
 		retry_max = 1
 		connect_timeout = 2
-		idle_timeout = 2
-		timeout = 20
+		idle_timeout = 20
+		timeout = 60
 		busy_pause = 1
 		grace = 1
 		[poll]
 		first = 20
 		min = 20
 		max = 100
-		deadline = 60
+		deadline = 600
 		[library]
 		path = $T/library
 		state = $T/state

@@ -156,10 +156,19 @@ trace() {
 	check_says 1 "another library" "$M"
 }
 
+# The mount that is there has nothing more to write.
+leaves_all_alone() {
+	local before
+	before=$(trace)
+	sleep 0.5
+	[ "$(trace)" = "$before" ]
+}
+
 @test "--check-config beside the mount that has these settings" {
 	mount_up
 	ask fox "a fox"
 	got fox "a fox"
+	wait_for leaves_all_alone
 	check_says 0 "a pimagefs is mounted there now" "$M"
 	matches "$output" "not checked: whether this library is the one of this state .the state is in use"
 }
@@ -243,6 +252,7 @@ trace() {
 	grep -qF "$XDG_CONFIG_HOME/pimagefs/work.ini" "$T/other/control/config.ini"
 	fusermount3 -u "$T/other"
 	wait_for not_mounted "$T/other"
+	wait_for refute pgrep -f "$T/other" # what it still writes lies below $T
 	is_mounted
 }
 

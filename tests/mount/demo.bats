@@ -75,7 +75,7 @@ demo_up() {
 	ask fox "a fox"
 	get fox >"$T/got"
 	ask owl "an owl"
-	wait_state owl processing
+	wait_for has_prediction owl
 	mount_down
 	demo_up
 	cmp "$T/got" "$M/images/fox.png"

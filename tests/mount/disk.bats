@@ -80,6 +80,14 @@ aside() {
 
 # The state folder fails.
 
+# What was done before is on disk.
+commits_nothing() {
+	local before
+	before=$(jq .calls.commits "$M/control/stats.json")
+	sleep 0.3
+	[ "$(jq .calls.commits "$M/control/stats.json")" = "$before" ]
+}
+
 state_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
 	local before
 	ask before "a first one"
@@ -88,6 +96,7 @@ state_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
 	ask other "an other one"
 	got other "an other one"
 	before=$(stub_count create)
+	wait_for commits_nothing
 	$2
 	equal "$(written cat "a cat")" "open=OK write=OK close=$1"
 	equal "$(cat "$M/requests/cat")" "a cat"
@@ -303,7 +312,7 @@ waits_for_disk() {
 
 fill_library() { fill "$T/library"; }
 empty_library() { rm -f "$T/library/filler" "$T/library/more"; }
-freeze_library() { mount -o remount,ro "$T/library"; }
+freeze_library() { wait_for mount -o remount,ro "$T/library"; }
 thaw_library() { mount -o remount,rw "$T/library"; }
 
 # says ID PROMPT WORDS: what is known of the library's disk is of the last second.

@@ -5,7 +5,7 @@ load ../lib/mount
 
 # writers PROCESSES EACH [PID]: see writers.c; what it said is in $T/closed.
 writers() {
-	timeout $((LIMIT * 2)) "${PIMAGEFS_HELPERS:-$HERE/../build/release/mount}/writers" "$1" "$2" "$M/requests" \
+	timeout $((LIMIT * 5)) "${PIMAGEFS_HELPERS:-$HERE/../build/release/mount}/writers" "$1" "$2" "$M/requests" \
 		"${@:3}" >"$T/closed" </dev/null 3>&- 4>&-
 }
 
@@ -32,7 +32,7 @@ all_at_rest() {
 	while IFS=- read -r p n; do echo "writer $p request $n"; done <"$T/closed" | sort >"$T/promised"
 	cat "$M"/requests/* | sort | diff "$T/promised" -
 	# What was on its way to the service is held, and so is what was closed in the last moment; all else is made.
-	LIMIT=$((LIMIT * 3)) wait_for all_at_rest
+	LIMIT=$((LIMIT * 5)) wait_for all_at_rest
 	equal "$(jq '.states | .ready + .held' "$M/control/stats.json")" 1000
 	[ "$(jq .states.held "$M/control/stats.json")" -le 60 ]
 	equal "$(curl -fsS "$STUB/control/taken" | jq -r .prompt | sort | uniq -d)" ""
@@ -58,7 +58,7 @@ all_at_rest() {
 @test "each writer's requests leave in the order in which they were closed" {
 	mount_up -o limits.creates_per_minute=10000 -o limits.concurrent=1 -o poll.first=1 -o poll.min=1
 	writers 20 10
-	LIMIT=$((LIMIT * 3)) stub_wait create 200
+	LIMIT=$((LIMIT * 5)) stub_wait create 200
 	curl -fsS "$STUB/control/prompts" | tr -d '"' >"$T/order"
 	equal "$(sort "$T/order" | uniq | wc -l)" 200
 	equal "$(awk '$4 != ++n[$2] { print }' "$T/order")" ""
@@ -72,5 +72,5 @@ all_at_rest() {
 	exec 8>&-
 	wait_state second ready
 	exec 7>&-
-	asked "opened second" "opened first"
+	asked_in_order "opened second" "opened first"
 }

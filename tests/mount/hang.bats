@@ -35,7 +35,7 @@ answer() {
 
 # quickly COMMAND...: it ends, though the disk does not.
 quickly() {
-	timeout -k 1 $((5 * ${TEST_PATIENCE:-1})) "$@"
+	timeout -k 1 "$LIMIT" "$@"
 }
 
 is_held_up() {
@@ -75,7 +75,8 @@ a_look_hangs() {
 	quickly df "$M" >/dev/null
 	# What is known of the disk is of the last second; from then on nothing is bought.
 	wait_for the_next_is_held_up
-	bought=$(stub_count create)
+	bought=$OWL # fox, and all owls but the last
+	stub_wait create "$bought"
 	quickly sh -c 'echo "a grey wolf" > "$0"' "$M/requests/wolf"
 	quickly cat "$M/requests/wolf"
 	is_held_up wolf
@@ -126,7 +127,7 @@ a_look_hangs() {
 	slow_library
 	stub_start
 	stub_script '{"on":"download","nth":1,"do":{"hold":true}}'
-	mount_up
+	mount_up -o api.idle_timeout="$LIMIT"
 	ask fox "a red fox"
 	stub_wait download 1
 	hang

@@ -109,6 +109,7 @@ replace() {
 	replace new trunc 666
 	echo "a green fox" >>"$M/requests/foxes.prompts"
 	wait_state foxes ready
+	wait_state new ready
 	settle
 	equal "$(stub_count create)" 6 # the two, the text as one prompt, its new line, the last one, settle's
 	equal "$(field foxes '[.pictures[].id] | join(" ")')" "foxes/01 foxes/02 foxes/03 foxes/04"

@@ -70,7 +70,7 @@ sidecar() {
 	wait_for eval '[ "$(sidecar | jq -r "[.tags[1], .comment, .rating] | join(\"+\")")" = "of all+so \"red\"+8" ]'
 	remount
 	marked
-	kill -9 "$(daemon_pids)"
+	kill -9 "$(daemon_pids | head -n 1)"
 	wait_for no_daemon
 	mount_up
 	marked
@@ -87,7 +87,7 @@ marked() {
 	fox
 	for n in 1 2 3 4 5; do
 		mark baloo.rating "$n"
-		kill -9 "$(daemon_pids)"
+		kill -9 "$(daemon_pids | head -n 1)"
 		wait_for no_daemon
 		mount_up
 		equal "$(attr baloo.rating)" "$n"
@@ -99,7 +99,7 @@ marked() {
 	fox
 	mark xdg.tags "best"
 	unmark xdg.comment
-	wait_for eval '[ "$(sidecar | jq -r "[.tags[0], .comment] | join(\"+\")")" = best+ ]'
+	wait_for eval '[ "$(sidecar | jq -r "[.tags[0], .comment] | @json")" = "[\"best\",\"\"]" ]'
 	mount_down
 	rm -r "$T/state"
 	mount_up

@@ -21,6 +21,7 @@ populated() {
 	get cats/tabby >"$T/got"
 	wait_state bad failed
 	before=$(calls)
+	count=$(stub_count create)
 }
 
 unchanged() {
@@ -67,7 +68,6 @@ unchanged() {
 }
 
 asked_nothing_more() {
-	count=$(stub_count create)
 	settle
 	equal "$(stub_count create)" $((count + 1))
 }
@@ -120,8 +120,8 @@ asked_nothing_more() {
 	stub_wait create 1
 	background syscalls crowd 30 "$M/images/fox.png%.0s"
 	wait_for grep -q waiting "$T/bg.out"
-	start=$(stub_count poll)
 	began=$(date +%s%N)
+	start=$(stub_count poll)
 	stub_wait poll $((start + 4))
 	[ $((($(date +%s%N) - began) / 1000000)) -ge 500 ]
 	stub_release

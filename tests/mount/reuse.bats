@@ -7,7 +7,7 @@ FOX='{"prompt": "a fox", "seed": 7}'
 
 # given ID FROM: it is ready with the picture of that prediction, and nothing was created for it.
 given() {
-	equal "$(field "$1" .state)" ready
+	wait_state "$1" ready
 	equal "$(field "$1" .reused_from)" "$2"
 	equal "$(field "$1" 'has("prediction_id")')" false
 	get "$1" >"$T/got"

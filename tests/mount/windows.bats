@@ -8,13 +8,13 @@ watch() {
 	need inotifywait
 	inotifywait -q -m --format '%w%f %e' "${@/#/$M/}" >>"$T/events" 2>"$T/watch.err" 3>&- 4>&- &
 	PIDS+=($!)
-	# It has begun when it tells of something: of a folder that is looked into.
+	# It has begun when it tells of something: of a folder of its own that is looked into.
 	wait_for watching "$M/$1"
 }
 
 watching() {
 	ls "$1" >/dev/null
-	[ -s "$T/events" ]
+	grep -qF "$1/ " "$T/events"
 }
 
 # told PATTERN: a line of what the watcher saw; paths from the mount on.
@@ -200,6 +200,7 @@ fd = os.open(sys.argv[1], os.O_PATH)' "$M/images/fox.png" || r=1
 	timeout "$LIMIT" ls -l "$M/images" >/dev/null
 	wait_for told '^images/fox.png MOVED_TO$'
 	wait_for gone "$first"
+	wait_for courier_is_up
 	second=$(courier_pid)
 	kill -9 "$second"
 	ask owl "an owl"
@@ -223,6 +224,7 @@ is_fresh() {
 	ask fox "a red fox"
 	got fox "a red fox"
 	for _ in 1 2 3; do cat "$M/images/fox.png" "$M/status/fox.json" >/dev/null; done
+	wait_for courier_is_up
 	kill -STOP "$(courier_pid)"
 	ask fox "another fox"
 	equal "$(field fox .prompt)" "another fox" # who opens it has the new one at once
@@ -230,6 +232,7 @@ is_fresh() {
 	wait_for is_fresh images fox.png
 	wait_for is_fresh status fox.json
 	rm "$M/requests/fox"
+	wait_for courier_is_up
 	kill -STOP "$(courier_pid)"
 	echo delete fox >"$M/control/ctl"
 	wait_for [ ! -e "$M/status/fox.json" ]
@@ -258,10 +261,15 @@ is_fresh() {
 	wait_for gone "$helper"
 }
 
+# The helper's name is there before its mount is.
+sees_only_its_own() {
+	[ "$(wc -l <"/proc/$(courier_pid)/mountinfo")" = 1 ]
+}
+
 @test "an unmount at once after a change is not held up: the helper has a mount of its own" {
 	mount_up
 	wait_for courier_is_up
-	equal "$(wc -l <"/proc/$(courier_pid)/mountinfo")" 1
+	wait_for sees_only_its_own
 	for i in $(seq 15); do
 		ask "fox-$i" "fox $i"
 		mount_down

@@ -31,6 +31,7 @@ struct fixture {
 	struct entry *entry;
 	struct courier *courier;
 	int version;
+	bool impatient;
 };
 
 /* --- the helper's part: it writes down each command, and answers --- */
@@ -70,7 +71,8 @@ static int play(void)
 			return 1;
 		if (strstr(path, "stick"))
 			pause();
-		if (strstr(path, "held") && c.op == COURIER_TOUCH)
+		if ((strstr(path, "held") && c.op == COURIER_TOUCH) ||
+		    (strstr(path, "slow") && c.op == COURIER_MOVE))
 			wait_for_word(log);
 		if (write(STDOUT_FILENO, &r, sizeof(r)) != sizeof(r))
 			return 1;
@@ -81,6 +83,7 @@ static int play(void)
 /* --- the fixture --- */
 
 static struct fixture *present;
+static void (*real_start)(struct timer *t, int64_t delay_ms);
 
 static int version_of(const struct node *node)
 {
@@ -132,6 +135,14 @@ static void wait_up(struct fixture *f)
 	assert_true(courier_keeps(f->courier, f->fox));
 }
 
+/* A machine that stands still for seconds: its helper is not yet a stuck one. */
+static void start_patiently(struct timer *t, int64_t delay_ms)
+{
+	bool is_patience = delay_ms == COURIER_PATIENCE_MS && !present->impatient;
+
+	real_start(t, is_patience ? 60000 : delay_ms);
+}
+
 static int make(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -143,6 +154,8 @@ static int make(void **state)
 	scratch_make(f->folder);
 	snprintf(f->log, sizeof(f->log), "%s/log", f->folder);
 	real_world_init(&f->world, &f->loop);
+	real_start = f->world.timer_start;
+	f->world.timer_start = start_patiently;
 	f->tree = tree_new(&f->world, NULL, NULL);
 	if (!f->tree || tree_make(f->tree, NODE_FOLDER, AREA_IMAGES, 0755, &f->images) < 0 ||
 	    tree_link(tree_root(f->tree), "images", f->images, true, NULL) < 0 ||
@@ -267,17 +280,18 @@ static void only_the_present_errand_is_agreed_to(void **state)
 	assert_int_equal(courier_lookup(f->courier, f->images, "fox.png", &node), -EAGAIN);
 	assert_int_equal(courier_commits(f->courier, f->images, "fox.png", NULL), -EPERM);
 	assert_int_equal(courier_touches(f->courier, f->fox), -EPERM);
-	appear(f, "fox.png");
+	appear(f, "slow.png");
 	/* Sent, and not yet answered. */
-	while (courier_lookup(f->courier, f->images, "fox.png", &node) == -EAGAIN)
+	while (courier_lookup(f->courier, f->images, "slow.png", &node) == -EAGAIN)
 		uv_run(&f->loop, UV_RUN_NOWAIT);
-	assert_int_equal(courier_lookup(f->courier, f->images, "fox.png", &node), -ENOENT);
+	assert_int_equal(courier_lookup(f->courier, f->images, "slow.png", &node), -ENOENT);
 	assert_int_equal(courier_lookup(f->courier, f->images, "owl.png", &node), -EAGAIN);
 	assert_int_equal(courier_lookup(f->courier, f->images, ".pimagefs.1", &node), 0);
 	assert_ptr_equal(node, f->fox);
 	assert_int_equal(courier_commits(f->courier, f->images, "owl.png", NULL), -EPERM);
-	assert_int_equal(courier_commits(f->courier, f->images, "fox.png", NULL), 0);
+	assert_int_equal(courier_commits(f->courier, f->images, "slow.png", NULL), 0);
 	assert_true(courier_keeps(f->courier, f->fox));
+	scratch_write(f->folder, "log.go", "", 0);
 }
 
 /* --- where PCManFM looks --- */
@@ -464,6 +478,7 @@ static void one_that_is_stuck_is_known_until_its_end_is_seen(void **state)
 	struct fixture *f = *state;
 	struct stuck stuck = { .courier = f->courier };
 
+	f->impatient = true;
 	wait_up(f);
 	appear(f, "stick.png");
 	wait_log(f, "\npid ");

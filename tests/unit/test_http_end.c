@@ -97,7 +97,7 @@ static void test_timeout(void **state)
 	};
 	const struct http_settings quick = { .connect_timeout_s = 9,
 					     .idle_timeout_s = 20,
-					     .timeout_s = 1 };
+					     .timeout_s = 5 };
 	struct world *w = *state;
 	struct seen *s = calloc(2, sizeof(*s));
 	struct http_call call;

@@ -53,6 +53,15 @@ static void where_it_may_be(void **state)
 	assert_looks("/proc", -EBUSY);
 }
 
+static void nothing_that_is_noted_is_mounted(void **state)
+{
+	(void)state;
+	assert_false(session_is_mounted(""));
+	assert_false(session_is_mounted("0:53"));
+	assert_false(session_is_mounted("0:53 /nowhere"));
+	assert_false(session_is_mounted(" /proc"));
+}
+
 static void what_a_mount_would_hide(void **state)
 {
 	(void)state;
@@ -65,6 +74,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(where_it_may_be),
+		cmocka_unit_test(nothing_that_is_noted_is_mounted),
 		cmocka_unit_test(what_a_mount_would_hide),
 	};
 

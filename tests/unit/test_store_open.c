@@ -65,22 +65,22 @@ static void one_at_a_time(void **state)
 static void the_lock_names_the_mount(void **state)
 {
 	struct place *p = *state;
-	char device[STORE_DEVICE];
+	char mark[STORE_MARK];
 
-	store_read_mount(place_folder(p), device);
-	assert_string_equal(device, "");
-	store_note_mount(p->s, "0:53");
-	store_read_mount(place_folder(p), device);
-	assert_string_equal(device, "0:53");
+	store_read_mount(place_folder(p), mark);
+	assert_string_equal(mark, "");
+	store_note_mount(p->s, "0:53", "/home/ann/my pictures");
+	store_read_mount(place_folder(p), mark);
+	assert_string_equal(mark, "0:53 /home/ann/my pictures");
 	place_close(p);
-	scratch_write(p->folder, "state/lock", "1\n0123456789012345678901234567890123456789", 42);
-	store_read_mount(place_folder(p), device);
-	assert_string_equal(device, "0123456789012345678901234567890");
+	scratch_write(p->folder, "state/lock", "1\n0:53 /a\nb", 12);
+	store_read_mount(place_folder(p), mark);
+	assert_string_equal(mark, "0:53 /a");
 	place_reopen(p);
-	store_read_mount(place_folder(p), device);
-	assert_string_equal(device, "");
-	store_read_mount("/nowhere", device);
-	assert_string_equal(device, "");
+	store_read_mount(place_folder(p), mark);
+	assert_string_equal(mark, "");
+	store_read_mount("/nowhere", mark);
+	assert_string_equal(mark, "");
 }
 
 /* What SQLite's own writes are, as long as they are the log's. */
