@@ -69,9 +69,9 @@ static void the_lock_names_the_mount(void **state)
 
 	store_read_mount(place_folder(p), mark);
 	assert_string_equal(mark, "");
-	store_note_mount(p->s, "0:53", "/home/ann/my pictures");
+	store_note_mount(p->s, "0:53", "/mnt/my pictures");
 	store_read_mount(place_folder(p), mark);
-	assert_string_equal(mark, "0:53 /home/ann/my pictures");
+	assert_string_equal(mark, "0:53 /mnt/my pictures");
 	place_close(p);
 	scratch_write(p->folder, "state/lock", "1\n0:53 /a\nb", 12);
 	store_read_mount(place_folder(p), mark);
