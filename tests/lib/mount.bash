@@ -216,7 +216,7 @@ ini_write() {
 		first = 20
 		min = 20
 		max = 100
-		deadline = 600
+		deadline = 60
 		[library]
 		path = $T/library
 		state = $T/state

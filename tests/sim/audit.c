@@ -234,6 +234,17 @@ static const struct prediction *prediction_of(const struct sim *s, const struct 
 	return p;
 }
 
+/* It lies where its job says; or the move out of the trash came through, and not what tells of it:
+ * the start looks for it. */
+static bool is_kept(struct sim *s, const struct job *job, const struct buf *picture)
+{
+	const char *path = job->picture_path;
+
+	s->counts->pictures++;
+	return path && (sim_disk_holds(s->disk, path, picture) ||
+			(library_in_trash(path) && sim_disk_count(s->disk, picture) == 1));
+}
+
 void audit_job(struct sim *s, const struct job *job)
 {
 	const struct prediction *p = prediction_of(s, job);
@@ -248,9 +259,7 @@ void audit_job(struct sim *s, const struct job *job)
 		violation(s, "%s has the prediction of another text", job->id);
 	if (!p || s->failed)
 		return;
-	if (job->state == JOB_READY && !job->dismissed &&
-	    !(s->counts->pictures++,
-	      job->picture_path && sim_disk_holds(s->disk, job->picture_path, &p->picture)))
+	if (job->state == JOB_READY && !job->dismissed && !is_kept(s, job, &p->picture))
 		violation(s, "status of %s says ready, and the library does not have %s whole",
 			  job->id, p->id);
 	if (job->state == JOB_FAILED || job->state == JOB_CANCELLED)

@@ -193,7 +193,7 @@ concurrent = 20
 first = 20
 min = 20
 max = 100
-deadline = 600
+deadline = 20
 [images]
 nonblock = poll
 [library]
@@ -642,7 +642,11 @@ def settle(mount, service):
         with open(mount.path("control", "stats.json")) as f:
             states = json.load(f)["states"]
         return not any(states[s] for s in ("queued", "creating", "processing", "downloading"))
-    wait_until(at_rest, "everything to be finished", 200 * PATIENCE)
+    try:
+        wait_until(at_rest, "everything to be finished", 200 * PATIENCE)
+    except Hang as e:
+        with open(mount.path("control", "stats.json")) as f:
+            raise Hang("%s: %s" % (e, f.read()))
 
 
 # The audit.
@@ -805,7 +809,7 @@ def torture(folder, args):
         settle(mount, service)
         status = report(audit(mount, service, books), books, args)
     except (Hang, OSError, subprocess.TimeoutExpired) as e:
-        print("# %s: %s\nnot ok 1 - it goes to its end\n1..1" % (type(e).__name__, e))
+        print("not ok 1 - it goes to its end\n# %s: %s\n1..1" % (type(e).__name__, e))
         status = 1
     finally:
         if mount:
