@@ -239,10 +239,11 @@ void wants_grant(struct sim *s, const char *path, const char *wants)
 			continue; /* that line was asked for before */
 		t->submits++;
 		if (t->reusable) {
-			t->reuse_open++;
 			t->reuses++;
-			t->reuse_fired = library_fired(s);
-			t->reuse_removals = s->removals;
+			if (t->reuse_open++ == 0) { /* else what went wrong may have been before */
+				t->reuse_fired = library_fired(s);
+				t->reuse_removals = s->removals;
+			}
 		} else {
 			t->granted++;
 		}
