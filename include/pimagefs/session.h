@@ -36,7 +36,7 @@ int session_start(struct session **out, uv_loop_t *loop, const struct session_op
 const char *session_device(const struct session *s);
 /* Is a pimagefs of this session_device, a space, and its mountpoint mounted now, as far as can be
  * seen from here? */
-bool session_is_mounted(const char *mark);
+bool session_is_mounted(const char *noted);
 /* The mount is in no table any more: when the kernel then ends the session, nobody has anything
  * open there. */
 bool session_is_away(const struct session *s);

@@ -54,8 +54,8 @@ void store_close(struct store *s);
 void store_note_mount(struct store *s, const char *device, const char *mountpoint);
 /* What who holds the folder's lock, or held it last, has noted, with a space between; "" for
  * nothing. */
-#define STORE_MARK 4128
-void store_read_mount(const char *folder, char mark[STORE_MARK]);
+#define STORE_MOUNT 4128 /* bytes */
+void store_read_mount(const char *folder, char noted[STORE_MOUNT]);
 
 /* Each 0 or a negative errno (-ENOSPC, -EIO, -EROFS, -ENOMEM). After a failure: store_rollback. */
 int store_begin(struct store *s);

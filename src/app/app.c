@@ -207,7 +207,7 @@ static int open_state(struct app *app, struct error *err)
 {
 	const char *folder = app->settings->library.state;
 	int64_t until_ms = clock_mono_ms() + ENDING_MS + app->settings->api.grace_s * 1000LL;
-	char *aside, mark[STORE_MARK];
+	char *aside, noted[STORE_MOUNT];
 	int r;
 
 	for (;;) {
@@ -215,8 +215,8 @@ static int open_state(struct app *app, struct error *err)
 		free(aside);
 		if (r != -EBUSY || clock_mono_ms() >= until_ms)
 			return r;
-		store_read_mount(folder, mark);
-		if (session_is_mounted(mark))
+		store_read_mount(folder, noted);
+		if (session_is_mounted(noted))
 			return r;
 		poll(NULL, 0, LOOK_EACH_MS);
 	}

@@ -113,17 +113,17 @@ static struct mount_at find_mount(const char *path)
 	return found;
 }
 
-bool session_is_mounted(const char *mark)
+bool session_is_mounted(const char *noted)
 {
-	const char *path = strchr(mark, ' ');
-	size_t size = path ? (size_t)(path - mark) : 0;
+	const char *path = strchr(noted, ' ');
+	size_t size = path ? (size_t)(path - noted) : 0;
 	struct mount_at at;
 
 	if (!path)
 		return false;
 	/* The number alone is soon another mount's. */
 	at = find_mount(path + 1);
-	return at.ours && strlen(at.device) == size && strncmp(at.device, mark, size) == 0;
+	return at.ours && strlen(at.device) == size && strncmp(at.device, noted, size) == 0;
 }
 
 static int unmount_stale(const char *mountpoint)

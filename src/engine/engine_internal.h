@@ -117,6 +117,8 @@ int keep_again(struct call *c, const struct library_entry *from, keep_done_fn do
 void keep_renames(struct engine *e, struct job *job);
 /* What nobody wants ends without the engine. */
 void keep_end(struct engine *e);
+/* Where its picture lies, or may lie; *path becomes its own. */
+void keep_place(struct job *job, char **path);
 /* The job has this picture from now on; entry->path becomes its own. */
 void keep_picture(struct job *job, const struct library_entry *entry, int64_t wall_ms);
 

@@ -65,6 +65,13 @@ static char *sidecar_of(const struct job *job, const struct library_entry *entry
 	return sidecar_text(&kept);
 }
 
+void keep_place(struct job *job, char **path)
+{
+	free(job->picture_path);
+	job->picture_path = *path;
+	*path = NULL;
+}
+
 void keep_picture(struct job *job, const struct library_entry *entry, int64_t wall_ms)
 {
 	free(job->picture_path);
@@ -89,9 +96,7 @@ static void remember(struct engine *e, struct job *job, struct keep *k)
 	job->perhaps_kept = true;
 	if (!k->kept.entry.path)
 		return;
-	free(job->picture_path);
-	job->picture_path = k->kept.entry.path;
-	k->kept.entry.path = NULL;
+	keep_place(job, &k->kept.entry.path);
 	jobs_touch(e->jobs, job);
 }
 
@@ -245,20 +250,17 @@ static void keep_it(struct library_work *w)
 		k->adopt.name = &k->name;
 		r = adopt_look(&k->adopt, w->library);
 		k->blind = r < 0;
-		k->kept.entry.path = k->adopt.entry.path;
+		if (r > 0) {
+			k->kept.entry = k->adopt.entry;
+			k->kept.wall_ms = k->adopt.completed_ms;
+		} else { /* found, and it cannot be made to last now; or NULL */
+			k->kept.entry.path = k->adopt.entry.path;
+		}
 		k->adopt.entry.path = NULL;
 	}
-	if (r > 0) {
-		char *path = k->kept.entry.path;
-
-		k->kept.entry = k->adopt.entry;
-		k->kept.entry.path = path;
-		k->kept.wall_ms = k->adopt.completed_ms;
-		r = 0;
-	} else if (r == 0) {
+	if (r == 0)
 		r = library_keep(w->library, buf_text(&k->bytes), &k->name, &k->kept.entry);
-	}
-	k->kept.r = r;
+	k->kept.r = r < 0 ? r : 0;
 }
 
 static void on_examined(struct library_work *w, int r)

@@ -65,9 +65,7 @@ static bool take_kept(struct engine *e, struct job *job)
 		log_info("%s: ready: its picture was already kept", job->id);
 	} else if (a.entry.path) {
 		/* It cannot be made to last now: where it lies outlives the name of its request. */
-		free(job->picture_path);
-		job->picture_path = a.entry.path;
-		a.entry.path = NULL;
+		keep_place(job, &a.entry.path);
 		ledger_job(e->on.ledger, job);
 	}
 	adopt_release(&a);

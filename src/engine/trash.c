@@ -72,9 +72,7 @@ void trash_lose(struct engine *e, struct job *job)
 
 static void take_path(struct engine *e, struct job *job, struct chore *c)
 {
-	free(job->picture_path);
-	job->picture_path = c->now_at;
-	c->now_at = NULL;
+	keep_place(job, &c->now_at);
 	jobs_touch(e->jobs, job);
 }
 

@@ -178,18 +178,18 @@ void store_note_mount(struct store *s, const char *device, const char *mountpoin
 		return;
 }
 
-void store_read_mount(const char *folder, char mark[STORE_MARK])
+void store_read_mount(const char *folder, char noted[STORE_MOUNT])
 {
-	char *path, text[STORE_MARK];
+	char *path, text[STORE_MOUNT];
 	FILE *f = NULL;
 
-	*mark = '\0';
+	*noted = '\0';
 	if (asprintf(&path, "%s/" LOCK_FILE, folder) < 0)
 		return;
 	f = fopen(path, "re");
 	free(path);
 	if (f && fgets(text, sizeof(text), f) && fgets(text, sizeof(text), f))
-		snprintf(mark, STORE_MARK, "%.*s", (int)strcspn(text, "\n"), text);
+		snprintf(noted, STORE_MOUNT, "%.*s", (int)strcspn(text, "\n"), text);
 	if (f)
 		fclose(f);
 }

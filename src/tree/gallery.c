@@ -261,22 +261,20 @@ static bool is_held(const struct gallery *g, int64_t now)
 }
 
 /* The page that is the newest from now on; NULL when out of memory. */
-static struct gallery_page *newest(struct gallery *g,
-				   bool (*stays)(const struct gallery *, int64_t))
+static struct gallery_page *newest(struct gallery *g, bool stays)
 {
-	int64_t now = world_mono_ms(g->on.world);
 	struct gallery_page *page;
 
 	if (g->rest)
 		g->on.world->timer_start(g->rest, KEPT_MS);
-	if (is_stale(g) && !stays(g, now) && g->pages < GALLERY_PAGES && g->turn) {
+	if (is_stale(g) && !stays && g->pages < GALLERY_PAGES && g->turn) {
 		work(g);
 		page = page_new(g);
 		if (page) {
 			page_drop(g, g->page);
 			g->page = page;
 			g->remade = false;
-			g->first_ms = now;
+			g->first_ms = world_mono_ms(g->on.world);
 			node_touch(g->node, world_wall_ms(g->on.world) * 1000000);
 		}
 	}
@@ -286,7 +284,7 @@ static struct gallery_page *newest(struct gallery *g,
 
 int64_t gallery_size(struct gallery *g)
 {
-	const struct gallery_page *page = newest(g, is_held);
+	const struct gallery_page *page = newest(g, is_held(g, world_mono_ms(g->on.world)));
 
 	g->shown_ms = world_mono_ms(g->on.world);
 	return page ? (int64_t)page->size : 0;
@@ -294,7 +292,7 @@ int64_t gallery_size(struct gallery *g)
 
 int gallery_open(struct gallery *g, struct gallery_page **out)
 {
-	struct gallery_page *page = newest(g, is_awaited);
+	struct gallery_page *page = newest(g, is_awaited(g, world_mono_ms(g->on.world)));
 
 	if (!page)
 		return -ENOMEM;

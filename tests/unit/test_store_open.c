@@ -65,22 +65,22 @@ static void one_at_a_time(void **state)
 static void the_lock_names_the_mount(void **state)
 {
 	struct place *p = *state;
-	char mark[STORE_MARK];
+	char noted[STORE_MOUNT];
 
-	store_read_mount(place_folder(p), mark);
-	assert_string_equal(mark, "");
+	store_read_mount(place_folder(p), noted);
+	assert_string_equal(noted, "");
 	store_note_mount(p->s, "0:53", "/mnt/my pictures");
-	store_read_mount(place_folder(p), mark);
-	assert_string_equal(mark, "0:53 /mnt/my pictures");
+	store_read_mount(place_folder(p), noted);
+	assert_string_equal(noted, "0:53 /mnt/my pictures");
 	place_close(p);
 	scratch_write(p->folder, "state/lock", "1\n0:53 /a\nb", 12);
-	store_read_mount(place_folder(p), mark);
-	assert_string_equal(mark, "0:53 /a");
+	store_read_mount(place_folder(p), noted);
+	assert_string_equal(noted, "0:53 /a");
 	place_reopen(p);
-	store_read_mount(place_folder(p), mark);
-	assert_string_equal(mark, "");
-	store_read_mount("/nowhere", mark);
-	assert_string_equal(mark, "");
+	store_read_mount(place_folder(p), noted);
+	assert_string_equal(noted, "");
+	store_read_mount("/nowhere", noted);
+	assert_string_equal(noted, "");
 }
 
 /* What SQLite's own writes are, as long as they are the log's. */
