@@ -52,7 +52,7 @@ sandbox_remove() {
 	local left=0 pid
 	[ -n "${T:-}" ] || return 0
 	exec 7>&- 8>&- # what a failed test still held open
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || { tell_what_happened; tell_of_retry; }
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || tell_of_failure
 	for pid in "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :; done
 	is_mounted && fusermount3 -uz "$M"
 	wait_for no_daemon || { echo "still running after unmount:"; daemons_end; left=1; }
@@ -75,10 +75,10 @@ tell_what_happened() {
 	tail -n 12 "$T/calls" 2>/dev/null | cut -c 1-300 || :
 }
 
-# Where it failed at first: bats says so of the last try only.
-tell_of_retry() {
+# bats tells only of the last try.
+tell_of_failure() {
 	local trace
-	[ "$BATS_TEST_TRY_NUMBER" -le "$BATS_TEST_RETRIES" ] || return 0
+	[ "$BATS_TEST_TRY_NUMBER" -le "$BATS_TEST_RETRIES" ] || { tell_what_happened; return 0; }
 	bats_get_failure_stack_trace trace
 	{
 		echo "failed at first: $BATS_TEST_DESCRIPTION"
@@ -165,24 +165,14 @@ stub_last_create() {
 	curl -fsS "$STUB/control/creates" | tail -n 1
 }
 
-# asked PROMPT...: exactly these prompts were created, each so often. (Those that are on their way at once may overtake one
-# another there: who is first is said by asked_in_order, with limits.concurrent=1.) A last request, which the queue puts
-# behind everything that was submitted before, proves that nothing more is on its way.
+# asked PROMPT...: exactly these prompts were created, in this order. (What may be out at once can come in another order:
+# such a test mounts with limits.concurrent=1.) A last request, which the queue puts behind everything that was submitted
+# before, proves that nothing more is on its way.
 asked() {
 	local want=
 	settle
-	[ $# = 0 ] || want=$(printf '%s\n' "$@" | jq -R . | sort)
-	equal "$(prompts | sort)" "$want"
-}
-
-asked_in_order() {
-	settle
-	equal "$(prompts)" "$(printf '%s\n' "$@" | jq -R .)"
-}
-
-# The texts of all creates but settle's.
-prompts() {
-	curl -fsS "$STUB/control/prompts" | grep -v '^"settle ' || :
+	[ $# = 0 ] || want=$(printf '%s\n' "$@" | jq -R .)
+	equal "$(curl -fsS "$STUB/control/prompts" | grep -v '^"settle ')" "$want"
 }
 
 SETTLED=0
@@ -384,15 +374,38 @@ open_says() {
 	equal "$(errno_of open "$M/images/$1.png" O_RDONLY)" "$2"
 }
 
+kill_daemon() {
+	local pid
+	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
+	wait_for no_daemon
+}
+
+# What stats.json counts: so many requests are in that state; the transactions of the state.
+count_is() {
+	[ "$(jq ".states.$1" "$M/control/stats.json")" = "$2" ]
+}
+
+commits() {
+	jq .calls.commits "$M/control/stats.json"
+}
+
 # Waiting and asserting.
 
-# wait_for COMMAND...: until it is true, or the limit has passed. The one place that sleeps.
+# wait_for COMMAND...: until it is true, or the limit has passed.
 wait_for() {
 	local end=$((SECONDS + LIMIT))
 	until "$@"; do
 		[ $SECONDS -lt $end ] || { echo "waited in vain for: $*"; return 1; }
 		sleep 0.02
 	done
+}
+
+# stays COMMAND...: what it says does not change for a moment.
+stays() {
+	local before
+	before=$("$@")
+	sleep 0.5
+	[ "$("$@")" = "$before" ]
 }
 
 equal() {

@@ -156,19 +156,11 @@ trace() {
 	check_says 1 "another library" "$M"
 }
 
-# The mount that is there has nothing more to write.
-leaves_all_alone() {
-	local before
-	before=$(trace)
-	sleep 0.5
-	[ "$(trace)" = "$before" ]
-}
-
 @test "--check-config beside the mount that has these settings" {
 	mount_up
 	ask fox "a fox"
 	got fox "a fox"
-	wait_for leaves_all_alone
+	wait_for stays trace # it has nothing more to write
 	check_says 0 "a pimagefs is mounted there now" "$M"
 	matches "$output" "not checked: whether this library is the one of this state .the state is in use"
 }

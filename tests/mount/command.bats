@@ -37,7 +37,7 @@ last() {
 
 @test "again and retry of a set, and of one of it" {
 	stub_script '{"on":"poll","times":2,"do":{"answer":{"status":"failed","error":"no"}}}'
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	wait_state fox failed
 	ctl retry fox
@@ -49,13 +49,13 @@ last() {
 	ctl again images/fox/02.png --seed random
 	stub_wait create 7
 	wait_state fox ready
-	remount
+	remount -o limits.concurrent=1
 	equal "$(field fox '[.state, .pictures[].id] | join(" ")')" "ready fox/01 fox/02"
 	asked "a red fox" "a blue fox" "a red fox" "a blue fox" "a red fox" "a blue fox" "a blue fox"
 }
 
 @test "again while a list is being written: what is there is asked once more, and the answer is true" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	printf '%s\n' "a red fox" "a blue fox" >"$M/requests/foxes.prompts"
 	wait_state foxes ready
 	exec 7>>"$M/requests/foxes.prompts"
@@ -81,7 +81,7 @@ last() {
 }
 
 @test "delete: the request's file and its pictures go; of one of a set only its picture" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask owl "an owl"
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
@@ -141,7 +141,7 @@ last() {
 }
 
 @test "several whose request was deleted or removed: their name still means all of them" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
 	ctl delete fox
@@ -150,7 +150,7 @@ last() {
 	got fox/02 "a blue fox"
 	run ! ctl retry fox
 	last 'retry fox: refused: it is ready, and there is nothing to retry'
-	remount
+	remount -o limits.concurrent=1
 	ctl again images/fox.png
 	wait_state fox/02 ready
 	ctl delete fox

@@ -58,12 +58,6 @@ written() {
 	syscalls write "$M/requests/$1" 'O_WRONLY|O_CREAT|O_TRUNC' "$2"
 }
 
-kill_daemon() {
-	local pid
-	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
-	wait_for no_daemon
-}
-
 damage_header() {
 	dd if=/dev/urandom of="$T/state/pimagefs.db" bs=4096 count=1 conv=notrunc status=none
 }
@@ -80,14 +74,6 @@ aside() {
 
 # The state folder fails.
 
-# What was done before is on disk.
-commits_nothing() {
-	local before
-	before=$(jq .calls.commits "$M/control/stats.json")
-	sleep 0.3
-	[ "$(jq .calls.commits "$M/control/stats.json")" = "$before" ]
-}
-
 state_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
 	local before
 	ask before "a first one"
@@ -96,7 +82,7 @@ state_fails() { # ERRNO COMMAND-THAT-BREAKS COMMAND-THAT-MENDS
 	ask other "an other one"
 	got other "an other one"
 	before=$(stub_count create)
-	wait_for commits_nothing
+	wait_for stays commits # what was done before is on disk
 	$2
 	equal "$(written cat "a cat")" "open=OK write=OK close=$1"
 	equal "$(cat "$M/requests/cat")" "a cat"
@@ -498,7 +484,7 @@ of_fox() {
 }
 
 @test "a lost state folder: the pictures of one request are back under their numbers, and as parts of it" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
 	printf 'a small owl\na large owl\n' >"$M/requests/owls.prompts"
@@ -506,7 +492,7 @@ of_fox() {
 	equal "$(jq -s 'map(.part) | sort' -c "$T"/library/*/*fox*.json)" '[1,2]'
 	mount_down
 	rm -r "$T/state"
-	mount_up
+	mount_up -o limits.concurrent=1
 	got fox/01 "a red fox"
 	got fox/02 "a blue fox"
 	equal "$(of_fox)" "01.png 02.png"

@@ -9,15 +9,6 @@ writers() {
 		"${@:3}" >"$T/closed" </dev/null 3>&- 4>&-
 }
 
-# count_is STATE N: so many requests are in that state.
-count_is() {
-	[ "$(jq ".states.$1" "$M/control/stats.json")" = "$2" ]
-}
-
-commits() {
-	jq .calls.commits "$M/control/stats.json"
-}
-
 all_at_rest() {
 	[ "$(jq '.states | .queued + .creating + .processing + .downloading' "$M/control/stats.json")" = 0 ]
 }
@@ -72,5 +63,5 @@ all_at_rest() {
 	exec 8>&-
 	wait_state second ready
 	exec 7>&-
-	asked_in_order "opened second" "opened first"
+	asked "opened second" "opened first"
 }

@@ -3,19 +3,13 @@
 
 load ../lib/mount
 
-crash() {
-	local pid
-	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
-	wait_for no_daemon
-}
-
 list() {
 	printf '%s\n' "$@" >"$M/requests/foxes.prompts"
 	wait_state foxes ready
 }
 
 @test "one prompt a line, # comments and empty lines; one line is a list too" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "# foxes" "a red fox" "" "  a {blue, green} fox --ar 1:1  " "a fox # 9"
 	asked "a red fox" "a blue fox" "a green fox" "a fox # 9"
 	got foxes/03 "a green fox"
@@ -27,13 +21,13 @@ list() {
 }
 
 @test "a line is never JSON" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list '{"prompt": "a fox"}'
 	asked '{"prompt": "a fox"}'
 }
 
 @test "appending asks only for the new lines" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	echo "a green fox" >>"$M/requests/foxes.prompts"
 	wait_state foxes ready
@@ -46,7 +40,7 @@ list() {
 
 @test "written anew, by an editor too, only new lines are asked; a restart forgets none" {
 	need vim
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	list "# mine" "a green fox" "a blue fox" "a red fox"
 	sed -i 's/^# mine/a white fox/' "$M/requests/foxes.prompts"
@@ -55,8 +49,8 @@ list() {
 	vim -es -N -u NONE -c 'set backup backupskip= swapfile backupcopy=no' -c '$s/$/\ra black fox/' -c wq \
 		"$M/requests/foxes.prompts" </dev/null >/dev/null 2>&1 || :
 	wait_state foxes ready
-	crash
-	mount_up
+	kill_daemon
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a yellow fox"
 	asked "a red fox" "a blue fox" "a green fox" "a white fox" "a black fox" "a yellow fox"
 	equal "$(field foxes '[.pictures[].id] | join(" ")')" \
@@ -64,7 +58,7 @@ list() {
 }
 
 @test "a copy that an editor keeps is no request, and the lines of a list stay known" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	sed -i.bak 's/blue/green/' "$M/requests/foxes.prompts"
 	wait_state foxes ready
@@ -93,7 +87,7 @@ replace() {
 
 @test "saved by perl -i, dos2unix and KDE's programs: only new lines are asked" {
 	need perl
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	perl -i -pe 's/blue/green/' "$M/requests/foxes.prompts"
 	wait_state foxes ready
@@ -104,7 +98,7 @@ replace() {
 }
 
 @test "replaced by what was sent as one prompt: its lines count, and those that were asked stay known" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	replace new trunc 666
 	echo "a green fox" >>"$M/requests/foxes.prompts"
@@ -120,7 +114,7 @@ replace() {
 }
 
 @test "numbers are never used twice" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	rm "$M/images/foxes/02.png"
 	list "a red fox" "a green fox"
@@ -132,7 +126,7 @@ replace() {
 }
 
 @test "a wrong line refuses all the new ones, and is named" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox"
 	printf 'a blue fox\n\na green fox --sede 7\n' >>"$M/requests/foxes.prompts"
 	equal "$(field foxes .state)" invalid
@@ -147,7 +141,7 @@ replace() {
 }
 
 @test "too many new lines: refused with the number; what was made does not count" {
-	mount_up -o limits.expand=3
+	mount_up -o limits.expand=3 -o limits.concurrent=1
 	list "fox 1" "fox 2" "fox 3"
 	printf 'fox %s\n' 4 5 6 7 >>"$M/requests/foxes.prompts"
 	equal "$(field foxes .error.message)" \
@@ -163,24 +157,24 @@ replace() {
 	printf 'fox %s\n' 1 2 3 >"$M/requests/foxes.prompts"
 	stub_wait create 1 "fox 2"
 	wait_for has_prediction foxes/02
-	crash
+	kill_daemon
 	stub_script '{"on":"prediction","do":{"hold":false}}'
 	stub_release
-	mount_up
+	mount_up -o limits.concurrent=1
 	echo "fox 4" >>"$M/requests/foxes.prompts"
 	wait_state foxes ready
 	asked "fox 1" "fox 2" "fox 3" "fox 4"
 }
 
 @test "kill -9 before the release: the lines are held, and asked when the list is written again" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox"
 	exec 7>>"$M/requests/foxes.prompts"
 	printf 'a blue fox\na green fox\n' >&7
 	bash -c ':' 7>&7
-	crash
+	kill_daemon
 	exec 7>&-
-	mount_up
+	mount_up -o limits.concurrent=1
 	equal "$(field foxes '[.state, .pictures[].state] | join(" ")')" "held ready held held"
 	matches "$(field foxes/02 .error.hint)" '^write it again'
 	asked "a red fox"
@@ -195,7 +189,7 @@ replace() {
 }
 
 @test "another file takes the list's id: its lines stay known, and rm of it still cancels them" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	list "a red fox" "a blue fox"
 	ask foxes.txt "many foxes"
 	got foxes "many foxes"

@@ -4,20 +4,13 @@
 
 load ../lib/mount
 
-# As a power cut would end it.
-crash() {
-	local pid
-	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
-	wait_for no_daemon
-}
-
 # names FOLDER: what is below it, as one line.
 names() {
 	(cd "$M/$1" && find . -type f | sed 's|^\./||' | sort | paste -sd' ')
 }
 
 @test "{red, blue}: two pictures, each with its own status, seed and name" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	got fox/01 "a red fox"
 	got fox/02 "a blue fox"
@@ -34,7 +27,7 @@ names() {
 
 @test "sed -i, vim and mv of a finished text each ask once for all" {
 	need vim
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
 	sed -i s/fox/owl/ "$M/requests/fox"
@@ -138,7 +131,7 @@ names() {
 }
 
 @test "mv of the request moves all of it" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	ask fox "a {red, blue} fox"
 	wait_state fox ready
 	mv "$M/requests/fox" "$M/requests/wolf"
@@ -178,7 +171,7 @@ names() {
 }
 
 @test "a name that others have is refused, both ways" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	mkdir "$M/requests/fox"
 	equal "$(syscalls write "$M/requests/fox.txt" 'O_WRONLY|O_CREAT' '{a, the} fox' | grep -o 'E[A-Z]*' | head -n 1)" EEXIST
 	matches "$(field fox .error.message)" 'there is a folder requests/fox; give the request another name'
@@ -201,7 +194,7 @@ names() {
 	ask fox "fox number {1, 2, 3, 4, 5}"
 	stub_wait create 1 "fox number 3"
 	wait_for has_prediction fox/03
-	crash
+	kill_daemon
 	stub_release
 	mount_up -o limits.concurrent=1
 	equal "$(field fox '[.counts.asked, .pictures[].id] | join(" ")')" "5 fox/01 fox/02 fox/03 fox/04 fox/05"
@@ -218,7 +211,7 @@ names() {
 	printf 'fox {1, 2}' >&7
 	bash -c ':' 7>&7
 	equal "$(field fox .counts.draft)" 2
-	crash
+	kill_daemon
 	exec 7>&-
 	mount_up
 	equal "$(field fox '.state, .counts.held' | paste -sd' ')" "held 2"
@@ -229,7 +222,7 @@ names() {
 }
 
 @test "wildcards and drafts: requests/.wildcards is never sent" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	mkdir -p "$M/requests/.wildcards/sea"
 	printf 'an owl\n' >"$M/requests/.wildcards/birds.txt"
 	printf '# fish\na cod\n' >"$M/requests/.wildcards/sea/fish.txt"

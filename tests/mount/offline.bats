@@ -29,11 +29,6 @@ ask_foxes() {
 	for ((i = $1; i <= $2; i++)); do ask "fox$i" "fox $i"; done
 }
 
-# count_is STATE N: so many requests are in that state.
-count_is() {
-	[ "$(jq ".states.$1" "$M/control/stats.json")" = "$2" ]
-}
-
 # says ID WORDS: its error does.
 says() {
 	field "$1" '.error | tostring' 2>/dev/null | grep -qF "$2"

@@ -10,11 +10,6 @@ written() {
 	for ((i = 1; i <= $1; i++)); do ask "$i" "fox $i"; done
 }
 
-# count_is STATE N: so many requests are in that state.
-count_is() {
-	[ "$(jq ".states.$1" "$M/control/stats.json")" = "$2" ]
-}
-
 finished() {
 	LIMIT=$((LIMIT * 4)) wait_for count_is ready "$1"
 }

@@ -417,7 +417,7 @@ load ../lib/mount
 }
 
 @test "renaming a draft's folder to a proper name submits what is in it, with the folder's defaults" {
-	mount_up
+	mount_up -o limits.concurrent=1
 	mkdir -p "$M/requests/.pack/deep/.old"
 	ask .pack/fox "a fox"
 	ask .pack/deep/owls "{an, the} owl"

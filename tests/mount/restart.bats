@@ -4,12 +4,6 @@
 
 load ../lib/mount
 
-kill_daemon() {
-	local pid
-	for pid in $(daemon_pids); do kill -9 "$pid" 2>/dev/null || :; done
-	wait_for no_daemon
-}
-
 @test "a clean restart finds pictures, requests, folders and statuses" {
 	mount_up
 	mkdir "$M/requests/cats" "$M/requests/empty"

@@ -87,8 +87,7 @@ waits_for_the_disk() {
 	exec 7>"$M/requests/fox"
 	printf 'half a fo' >&7
 	sync "$M/requests" || :
-	for pid in $(daemon_pids); do kill -9 "$pid"; done
-	wait_for no_daemon
+	kill_daemon
 	exec 7>&- || :
 	mount_up
 	touch "$M/requests/fox"
