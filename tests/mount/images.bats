@@ -298,6 +298,22 @@ nonblocking() {
 	wait_for refute test -e "$M/images/fox.error.txt"
 }
 
+@test "a cancelled one has no .error.txt; a held one looks like a failed one" {
+	stub_script '{"on":"prediction","prompt":"fox","do":{"hold":true}}'
+	stub_script '{"on":"create","prompt":"owl","do":{"drop":true}}'
+	mount_up
+	ask fox "a fox"
+	wait_state fox processing
+	echo "cancel fox" >"$M/control/ctl"
+	ask owl "an owl"
+	wait_state owl held
+	has_state fox cancelled
+	equal "$(ls "$M/images")" owl.error.txt
+	open_says fox ECANCELED
+	open_says owl EIO
+	matches "$(cat "$M/images/owl.error.txt")" 'retry owl'
+}
+
 @test "rm of .error.txt removes it, and the request stays failed" {
 	stub_script '{"on":"create","do":{"status":400,"body":{"message":"no"}}}'
 	mount_up

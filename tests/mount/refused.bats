@@ -72,6 +72,42 @@ load ../lib/mount
 	asked
 }
 
+# said FILE STEP...: what each step says: a text is written, "flush" closes a copy of the descriptor, "close" the last one.
+said() {
+	"$PYTHON" - "$@" <<-'PY'
+		import errno, os, sys
+		fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+		for step in sys.argv[2:]:
+		    try:
+		        if step == "flush":
+		            os.close(os.dup(fd))
+		        elif step == "close":
+		            os.close(fd)
+		        else:
+		            os.write(fd, step.encode())
+		        print("ok", end=" ")
+		    except OSError as e:
+		        print(errno.errorcode[e.errno], end=" ")
+	PY
+}
+
+@test "an error at FLUSH is cleared by a later FLUSH that succeeds" {
+	mount_up
+	equal "$(said "$M/requests/a.json" '{"prompt": "a fox"' flush '}' flush close)" "ok EINVAL ok ok ok "
+	got a "a fox"
+	asked "a fox"
+}
+
+@test "an error at write lasts until the last close, though a later write is taken" {
+	mount_up
+	equal "$(said "$M/requests/a.json" '{"prompt": 5}' flush ' ' flush close)" "EINVAL EINVAL ok EINVAL EINVAL "
+	wait_state a invalid
+	asked
+	equal "$(said "$M/requests/a.json" '{"prompt": "a fox"}' flush close)" "ok ok ok "
+	got a "a fox"
+	asked "a fox"
+}
+
 @test "a refused request can be mended by writing it again" {
 	mount_up
 	run ! bash -c 'echo "{\"prompt\": 1}" >"$0"' "$M/requests/a.json"
