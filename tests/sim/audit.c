@@ -152,14 +152,15 @@ static bool seems_old(const struct sim *s, const struct job *job)
 	       s->mono_ms - h->start_mono_ms + (age > 0 ? age : 0) >= s->o.deadline_s * SECOND;
 }
 
-/* The client has given it up: it asked for its end, and was told that there is none, or for long.
- */
-static bool is_let_go(const struct sim *s, const struct prediction *p)
+/* The client had given it up when a create left: it asked for its end, and was told that there is
+ * none, or for long. It may poll it again since. */
+static bool is_let_go(const struct sim *s, const struct prediction *p, int64_t left_ms)
 {
 	const struct job *job = s->house.engine ? engine_find_prediction(s->house.engine, p->id)
 						: NULL;
 	bool wanted_end = p->late_poll || p->text->cancelled;
-	bool asked_for = job && (job->state == JOB_PROCESSING || job->cancel_owed);
+	bool polled = job && job->state == JOB_PROCESSING && job->since_ms <= left_ms;
+	bool asked_for = polled || (job && job->cancel_owed);
 
 	if (!asked_for &&
 	    (s->mono_ms > p->answered_ms + s->o.deadline_s * SECOND || (job && seems_old(s, job))))
@@ -168,7 +169,7 @@ static bool is_let_go(const struct sim *s, const struct prediction *p)
 	       (p->cancel_refused || s->mono_ms > p->answered_ms + 2 * s->o.deadline_s * SECOND);
 }
 
-void audit_taken(struct sim *s, const struct prediction *taken)
+void audit_taken(struct sim *s, const struct prediction *taken, int64_t left_ms)
 {
 	int running = 0, today = 0;
 
@@ -176,7 +177,7 @@ void audit_taken(struct sim *s, const struct prediction *taken)
 		const struct prediction *one = list_entry(p, struct prediction, in);
 
 		if (one == taken || (one->answer != ANSWER_LOST && !prediction_is_over(s, one) &&
-				     !is_let_go(s, one)))
+				     !is_let_go(s, one, left_ms)))
 			running++;
 		if (one->day == taken->day && !one->told_over && !one->forgotten)
 			today++;

@@ -80,7 +80,7 @@ static struct prediction *take(struct http_transfer *t)
 		p->answer = ANSWER_LOST;
 	tell(s, "   the service takes '%s' as %s (%s)", t->text->prompt, p->id,
 	     p->fate == FATE_SUCCESS ? "it will succeed" : "it will not succeed");
-	audit_taken(s, p);
+	audit_taken(s, p, t->began_ms);
 	return p;
 }
 

@@ -391,7 +391,7 @@ void audit_reused(struct sim *s, const struct job *job);
 /* A create leaves the house; it arrives; it is taken. */
 void audit_send(struct sim *s, struct text *t);
 void audit_arrival(struct sim *s);
-void audit_taken(struct sim *s, const struct prediction *p);
+void audit_taken(struct sim *s, const struct prediction *p, int64_t left_ms);
 
 /* --- life.c --- */
 
